@@ -1,0 +1,152 @@
+"""rouser restores terminated sessions of coding agents; this package is what plugins import.
+
+The names below load on first use, so that ``import rouser`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from rouser._version import __version__
+
+if TYPE_CHECKING:
+    from rouser.deadline import time_left
+    from rouser.errors import (
+        AgentNotStartedError,
+        AmbiguousSessionError,
+        ConfigError,
+        HookError,
+        HookTimeoutError,
+        LivenessUnknownError,
+        MessageNotSentError,
+        PartialFailureError,
+        PluginCallError,
+        PluginError,
+        PluginNotFoundError,
+        PluginUnusableError,
+        RouserError,
+        SessionBusyError,
+        SessionNotFoundError,
+        SessionNotRestorableError,
+        StoreError,
+        WorkspaceMissingError,
+    )
+    from rouser.hookspecs import AgentSpec, PluginSpec, RuntimeSpec, SessionEventsSpec, WorkspaceSpec, hookimpl
+    from rouser.models import (
+        ActivityState,
+        Conversation,
+        Diagnosis,
+        DiscoveredConversation,
+        DiscoveredRuntime,
+        DiscoveredWorkspace,
+        Evidence,
+        PromptReceipt,
+        PromptState,
+        RestoreOutcome,
+        RuntimeIntent,
+        Session,
+        SessionStatus,
+        is_valid_name,
+    )
+
+_MODULES = {
+    "rouser.deadline": ("time_left",),
+    "rouser.errors": (
+        "AgentNotStartedError",
+        "AmbiguousSessionError",
+        "ConfigError",
+        "HookError",
+        "HookTimeoutError",
+        "LivenessUnknownError",
+        "MessageNotSentError",
+        "PartialFailureError",
+        "PluginCallError",
+        "PluginError",
+        "PluginNotFoundError",
+        "PluginUnusableError",
+        "RouserError",
+        "SessionBusyError",
+        "SessionNotFoundError",
+        "SessionNotRestorableError",
+        "StoreError",
+        "WorkspaceMissingError",
+    ),
+    "rouser.hookspecs": ("AgentSpec", "PluginSpec", "RuntimeSpec", "SessionEventsSpec", "WorkspaceSpec", "hookimpl"),
+    "rouser.models": (
+        "ActivityState",
+        "Conversation",
+        "Diagnosis",
+        "DiscoveredConversation",
+        "DiscoveredRuntime",
+        "DiscoveredWorkspace",
+        "Evidence",
+        "PromptReceipt",
+        "PromptState",
+        "RestoreOutcome",
+        "RuntimeIntent",
+        "Session",
+        "SessionStatus",
+        "is_valid_name",
+    ),
+}
+_WHERE = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "ActivityState",
+    "AgentNotStartedError",
+    "AgentSpec",
+    "AmbiguousSessionError",
+    "ConfigError",
+    "Conversation",
+    "Diagnosis",
+    "DiscoveredConversation",
+    "DiscoveredRuntime",
+    "DiscoveredWorkspace",
+    "Evidence",
+    "HookError",
+    "HookTimeoutError",
+    "LivenessUnknownError",
+    "MessageNotSentError",
+    "PartialFailureError",
+    "PluginCallError",
+    "PluginError",
+    "PluginNotFoundError",
+    "PluginSpec",
+    "PluginUnusableError",
+    "PromptReceipt",
+    "PromptState",
+    "RestoreOutcome",
+    "RouserError",
+    "RuntimeIntent",
+    "RuntimeSpec",
+    "Session",
+    "SessionBusyError",
+    "SessionEventsSpec",
+    "SessionNotFoundError",
+    "SessionNotRestorableError",
+    "SessionStatus",
+    "StoreError",
+    "WorkspaceMissingError",
+    "WorkspaceSpec",
+    "__version__",
+    "hookimpl",
+    "is_valid_name",
+    "time_left",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import the module that defines ``name`` and keep the value here for the next time."""
+    module = _WHERE.get(name)
+    if module is None:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value: object = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted(__all__)

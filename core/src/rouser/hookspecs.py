@@ -1,0 +1,360 @@
+"""The hooks, one Protocol class per kind of plugin.
+
+A plugin is a module or an object whose hookimpls carry the ``hookimpl`` marker and the names below. A class
+that names a Protocol here as its base has its signatures checked by mypy and pyright. All hooks of a kind are
+required unless marked optional; a plugin that implements any hook of a kind serves that kind.
+
+What holds for all of them: a hook is called in a thread of its own and may overlap with calls for other
+sessions, never with one that changes the same session. Every call has a deadline, see
+:func:`rouser.time_left`. Whatever is raised reaches people as one line that names the plugin; raise
+:class:`rouser.HookError` to word that line. Arguments are passed by keyword; leave out those you don't need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+import pluggy
+
+from rouser.models import (
+    ActivityState,
+    Conversation,
+    Diagnosis,
+    DiscoveredConversation,
+    DiscoveredRuntime,
+    DiscoveredWorkspace,
+    RestoreOutcome,
+    Session,
+    SessionStatus,
+)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PROJECT: Final = "rouser"
+hookimpl: Final = pluggy.HookimplMarker(PROJECT)
+_routed: Final = pluggy.HookspecMarker(PROJECT)(firstresult=True)
+_broadcast: Final = pluggy.HookspecMarker(PROJECT)
+
+
+def _optional(function: F) -> F:
+    """Mark a hook that a plugin of its kind may leave out; the body below says what happens then."""
+    function.rouser_optional = True  # type: ignore[attr-defined]
+    return function
+
+
+class RuntimeSpec(Protocol):
+    """Where agents run: a tmux session, a container, a batch job."""
+
+    @_routed
+    def runtime_create(
+        self, session: Session, name: str, cwd: Path, command: Sequence[str], env: Mapping[str, str]
+    ) -> str:
+        """Start ``command`` in a new runtime and return its handle.
+
+        Called at spawn and at restore, after the session's intent was recorded. Return only when the command
+        has been started. When a runtime called ``name`` exists already, fail and leave it alone: creation
+        decides who wins.
+
+        :param session: the session that the runtime is for.
+        :param name: what people attach to, satisfying :func:`rouser.is_valid_name`.
+        :param cwd: the absolute path of an existing directory.
+        :param command: the argv, at least one element, any bytes but NUL; never to be read by a shell.
+        :param env: the whole environment that the command should have; what belongs to the terminal
+            (``TERM``, ``TMUX``, ...) is the runtime's own business. May hold secrets: keep it out of process lists.
+        :returns: an opaque, printable string that identifies this very runtime, also after a reboot.
+        :raises HookError: the runtime could not be created; nothing of it is left behind.
+        """
+        ...
+
+    @_routed
+    def runtime_is_alive(self, handle: str) -> bool:
+        """Return whether the agent process in the runtime still runs, not merely the runtime around it.
+
+        :param handle: what ``runtime_create`` returned, perhaps on an earlier day.
+        :returns: True or False, both only when known for certain.
+        :raises HookError: it cannot be known: the backend hangs, denies access, or answers nonsense.
+        """
+        ...
+
+    @_routed
+    def runtime_send_message(self, handle: str, message: str) -> None:
+        """Type ``message`` into the agent's terminal, once and whole, and submit it.
+
+        :param message: text of one or more lines, not blank. Control characters other than newline and tab
+            must not reach the terminal.
+        :raises HookError: it was not delivered.
+        """
+        ...
+
+    @_routed
+    def runtime_destroy(self, handle: str) -> None:
+        """End the runtime and every process in it; return when they are gone.
+
+        Idempotent: a handle whose runtime is gone, or never was, is not an error. Touches nothing else, in
+        particular no runtime whose name merely begins with this one's.
+
+        :raises HookError: it could not be ended, or it is not known whether it was.
+        """
+        ...
+
+    @_optional
+    @_routed
+    def runtime_get_output(self, handle: str, lines: int) -> str:
+        """Return the last ``lines`` lines (1 to 100,000) of the agent's terminal as plain text.
+
+        Also wanted of a runtime whose agent has ended, for as long as the output is there.
+
+        :raises HookError: there is no such runtime, or it does not answer.
+        """
+        return ""
+
+    @_optional
+    @_routed
+    def runtime_attach_command(self, handle: str) -> Sequence[str]:
+        """Return the argv that attaches the current terminal to the runtime, to be run in place of rouser."""
+        return ()
+
+    @_optional
+    @_routed
+    def runtime_list_alive(self, handles: Sequence[str]) -> Mapping[str, bool]:
+        """Answer ``runtime_is_alive`` for many handles in one round trip.
+
+        :returns: a value for each handle of which it is known for certain; the others are left out.
+        :raises HookError: nothing is known of any of them.
+        """
+        return {}
+
+    @_optional
+    @_routed
+    def runtime_discover(self) -> Sequence[DiscoveredRuntime]:
+        """Return the live runtimes that this plugin created, on the backend that it is configured for.
+
+        This is how a restore finds the runtime of a command that was killed between creating and recording,
+        and how ``rouser doctor`` finds orphans. Without it, such a restore relies on ``runtime_create``
+        refusing a name that is taken.
+
+        :raises HookError: the backend does not answer.
+        """
+        return ()
+
+
+class AgentSpec(Protocol):
+    """What runs in a runtime: Claude Code, Codex, any command line."""
+
+    @_routed
+    def agent_launch_command(self, session: Session) -> Sequence[str]:
+        """Return the argv that starts a fresh conversation, without the prompt.
+
+        :param session: its ``conversation`` is what ``agent_find_conversation`` returned just before.
+        """
+        ...
+
+    @_routed
+    def agent_restore_command(self, session: Session) -> Sequence[str] | None:
+        """Return the argv that resumes ``session.conversation``, without the prompt.
+
+        :returns: None when there is nothing to resume; the launch command is used then.
+        """
+        ...
+
+    @_routed
+    def agent_environment(self, session: Session) -> Mapping[str, str | None]:
+        """Return environment variables for the agent; None removes one that it must not inherit."""
+        ...
+
+    @_routed
+    def agent_initial_prompt(self, session: Session) -> str:
+        """Return the prompt that starts the work on ``session.task``; empty when there is none.
+
+        Not asked when the session has an ``initial_prompt_override``.
+        """
+        ...
+
+    @_routed
+    def agent_detect_activity(self, session: Session) -> ActivityState | None:
+        """Return what the agent is doing, from its own evidence; None when it cannot be told.
+
+        Must be quick: ``rouser ls`` asks it of every live session.
+        """
+        ...
+
+    @_routed
+    def agent_find_conversation(self, session: Session) -> Conversation | None:
+        """Return the conversation that belongs to the session, and how that is known.
+
+        For a session that was never launched, an agent that can pin ids returns the one that the launch
+        command will pin. None: this agent keeps no conversations, or none is found.
+        """
+        ...
+
+    @_optional
+    @_routed
+    def agent_validate(self, session: Session) -> None:
+        """Check at spawn, before anything is created, that the session's ``agent_config`` can be run.
+
+        :raises HookError: it cannot: what is wrong and how to mend it.
+        """
+        return
+
+    @_optional
+    @_routed
+    def agent_prompt_arguments(self, session: Session, prompt: str) -> Sequence[str] | None:
+        """Return the argv tail that makes the agent start with ``prompt``, which is not blank.
+
+        :returns: None when this prompt cannot travel that way; it is then sent through the runtime.
+        """
+        return None
+
+    @_optional
+    @_routed
+    def agent_prompt_accepted(self, session: Session, prompt: str) -> bool | None:
+        """Return whether ``prompt`` stands in the session's conversation; None when it cannot be told."""
+        return None
+
+    @_optional
+    @_routed
+    def agent_is_ready(self, session: Session, output: str) -> bool | None:
+        """Return whether the agent takes input now.
+
+        :param output: the last lines of its terminal.
+        :returns: None when it cannot be told; a prompt is then sent without waiting.
+        """
+        return None
+
+    @_optional
+    @_routed
+    def agent_discover(self) -> Sequence[DiscoveredConversation]:
+        """Return the conversations on this machine that the agent's own records show, ours or not."""
+        return ()
+
+
+class WorkspaceSpec(Protocol):
+    """Where the files are: a git worktree, a clone."""
+
+    @_routed
+    def workspace_create(self, session: Session, repository: Path, branch: str, base: str | None) -> Path:
+        """Make the session's workspace and return its absolute path.
+
+        Idempotent for a session: after a crash it is called again with the same arguments, and completes or
+        returns what the first call made. A workspace that is half made when it fails is removed again.
+
+        :param repository: the absolute path of a directory in the repository.
+        :param branch: the branch to have there, created from ``base`` if it does not exist.
+        :param base: the revision that a new branch starts from. None: what the repository has checked out.
+        :raises HookError: no repository there, branch busy or badly named, unknown base, disk full, ...
+        """
+        ...
+
+    @_routed
+    def workspace_exists(self, path: Path) -> bool:
+        """Return whether ``path`` is a usable workspace, not merely a directory that is there.
+
+        :raises HookError: it cannot be known.
+        """
+        ...
+
+    @_routed
+    def workspace_destroy(self, path: Path, force: bool) -> None:
+        """Remove the workspace. Idempotent.
+
+        Never removes what is not a workspace that this plugin made, whatever ``force`` says.
+
+        :param force: remove it even if that loses uncommitted or unpushed work.
+        :raises HookError: it holds such work and ``force`` is False, or it could not be removed.
+        """
+        ...
+
+    @_optional
+    @_routed
+    def workspace_restore(self, session: Session, path: Path) -> Path:
+        """Recreate a workspace that is gone, at ``path``, from the session's branch and no other.
+
+        Without it, a session whose workspace is gone cannot be restored.
+
+        :returns: the absolute path of the usable workspace.
+        :raises HookError: it cannot be recreated, and why; nothing was changed.
+        """
+        raise NotImplementedError
+
+    @_optional
+    @_routed
+    def workspace_describe(self, path: Path) -> str:
+        """Return one line on the work in a usable workspace, like ``2 files changed, not committed``."""
+        return ""
+
+    @_optional
+    @_routed
+    def workspace_discover(self) -> Sequence[DiscoveredWorkspace]:
+        """Return the workspaces that this plugin made and that still exist, for ``rouser doctor``."""
+        return ()
+
+
+class SessionEventsSpec(Protocol):
+    """What happens to sessions. Told to every plugin that listens; none can stop it or each other."""
+
+    @_optional
+    @_broadcast
+    def session_restoring(self, session: Session) -> None:
+        """Told when a restore has passed all checks and is about to change something."""
+        return
+
+    @_optional
+    @_broadcast
+    def session_restored(self, session: Session, outcome: RestoreOutcome) -> None:
+        """Told when a restore has succeeded and was recorded."""
+        return
+
+    @_optional
+    @_broadcast
+    def session_restore_failed(self, session: Session, error: Exception) -> None:
+        """Told when a restore failed after ``session_restoring``; ``session`` is the untouched record."""
+        return
+
+    @_optional
+    @_broadcast
+    def session_status_changed(self, session: Session, old: SessionStatus | None, new: SessionStatus) -> None:
+        """Told when another status was recorded; ``old`` is None for a session that was just added."""
+        return
+
+
+class PluginSpec(Protocol):
+    """What any plugin may offer, of whatever kind."""
+
+    @_optional
+    @_routed
+    def plugin_configure(self, settings: Mapping[str, Any]) -> None:
+        """Take the plugin's settings, once, before any other of its hooks is called.
+
+        :param settings: the table ``[plugins.NAME]`` of the configuration, overlaid with the environment
+            variables ``ROUSER_NAME_KEY`` (upper case, ``-`` as ``_``), whose values are strings.
+        :raises HookError: a setting is unknown or unusable; what is allowed instead.
+        """
+        return
+
+    @_optional
+    @_routed
+    def plugin_diagnose(self) -> Sequence[Diagnosis]:
+        """Return what ``rouser doctor`` should tell of the plugin's own needs: programs, versions, access."""
+        return ()
+
+
+KINDS: Final[Mapping[str, type]] = {
+    "runtime": RuntimeSpec,
+    "agent": AgentSpec,
+    "workspace": WorkspaceSpec,
+    "events": SessionEventsSpec,
+    "plugin": PluginSpec,
+}
+
+
+def hooks_of(spec: type) -> list[str]:
+    """Return the names of the hooks that a spec class declares, in its own order."""
+    marker = f"{PROJECT}_spec"
+    return [name for name, value in vars(spec).items() if hasattr(value, marker)]
+
+
+def is_optional(spec: type, hook: str) -> bool:
+    """Return whether plugins of the kind may leave ``hook`` out."""
+    return bool(getattr(getattr(spec, hook), "rouser_optional", False))

@@ -1,0 +1,307 @@
+"""The values that the host, its plugins and the store exchange: frozen dataclasses and enums."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class SessionStatus(StrEnum):
+    """Where a session stands. The values are what is stored and what people see."""
+
+    SPAWNING = "spawning"
+    WORKING = "working"
+    PR_OPEN = "pr_open"
+    CI_FAILED = "ci_failed"
+    REVIEW_PENDING = "review_pending"
+    CHANGES_REQUESTED = "changes_requested"
+    APPROVED = "approved"
+    MERGEABLE = "mergeable"
+    MERGE_FAILED = "merge_failed"
+    MERGED = "merged"
+    CLEANUP = "cleanup"
+    NEEDS_INPUT = "needs_input"
+    STUCK = "stuck"
+    ERRORED = "errored"
+    KILLED = "killed"
+    IDLE = "idle"
+    DONE = "done"
+    TERMINATED = "terminated"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a session of this status is not expected to have a live runtime."""
+        return self in _TERMINAL
+
+    @property
+    def is_restorable(self) -> bool:
+        """Whether a session of this status may be restored: terminal, and not merged."""
+        return self.is_terminal and self is not SessionStatus.MERGED
+
+
+_TERMINAL: Final = frozenset(
+    {
+        SessionStatus.KILLED,
+        SessionStatus.TERMINATED,
+        SessionStatus.DONE,
+        SessionStatus.CLEANUP,
+        SessionStatus.ERRORED,
+        SessionStatus.MERGED,
+    }
+)
+
+
+class ActivityState(StrEnum):
+    """What an agent is doing, as its plugin finds from the agent's own evidence."""
+
+    ACTIVE = "active"
+    READY = "ready"
+    IDLE = "idle"
+    WAITING_INPUT = "waiting_input"
+    BLOCKED = "blocked"
+    EXITED = "exited"
+
+
+class Evidence(StrEnum):
+    """How a conversation was found to belong to a session, from the strongest to the weakest."""
+
+    PINNED = "pinned"
+    HOOK = "hook"
+    PROCESS = "process"
+    NEWEST_FILE = "newest_file"
+
+    def at_least(self, floor: Evidence) -> bool:
+        """Return whether this evidence is as strong as ``floor``, or stronger."""
+        order = list(Evidence)
+        return order.index(self) <= order.index(floor)
+
+
+class PromptState(StrEnum):
+    """How far a prompt got on its way to the agent."""
+
+    QUEUED = "queued"
+    HANDED_OVER = "handed_over"
+    ACCEPTED = "accepted"
+    DURABLE = "durable"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conversation:
+    """One conversation of an agent.
+
+    :ivar id: the agent's own id of the conversation.
+    :ivar evidence: how it was found to belong to the session.
+    :ivar reason: one line for people: what was looked at, and what it said.
+    """
+
+    id: str
+    evidence: Evidence
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptReceipt:
+    """What is known of the delivery of a session's initial prompt.
+
+    :ivar state: how far it got.
+    :ivar at: when it got there, in UTC.
+    :ivar reason: one line for people, empty when there is nothing to explain.
+    """
+
+    state: PromptState
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuntimeIntent:
+    """What is recorded before a runtime is created, so that a crash in between leaves a trace.
+
+    :ivar name: the name that the runtime gets.
+    :ivar command: the agent's argv, without the arguments that carry the prompt.
+    :ivar resumed: whether the command resumes a conversation.
+    :ivar prompt_in_command: whether the command carries the prompt.
+    :ivar at: when the intent was recorded, in UTC.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    resumed: bool
+    prompt_in_command: bool
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Session:
+    """One agent working on one task, in one workspace, inside one runtime.
+
+    :ivar id: a UUID in its canonical form; never changes.
+    :ivar project_id: the project that people group sessions by; the repository's name by default.
+    :ivar status: where the session stands, as last recorded.
+    :ivar name: what ``--name`` gave: accepted wherever an id is, and the runtime's name. None: none was given.
+    :ivar agent: entry-point name of the agent plugin.
+    :ivar agent_config: the agent plugin's settings as they were at spawn; ``arguments`` holds what stood
+        behind ``--`` on the command line, as a list of strings. JSON values only.
+    :ivar runtime: entry-point name of the runtime plugin.
+    :ivar runtime_handle: what ``runtime_create`` returned last; opaque to all but that plugin. None: never created.
+    :ivar runtime_name: the name that the last runtime was created under.
+    :ivar workspace: entry-point name of the workspace plugin.
+    :ivar workspace_path: the workspace's absolute path. None: not created yet.
+    :ivar repository: the absolute path of the repository that the workspace is made from.
+    :ivar branch: the branch that the session works on.
+    :ivar base: the revision that the branch was started from. None: the repository's ``HEAD`` at the time.
+    :ivar task: what the agent was asked to do; may be empty.
+    :ivar activity: what the agent was last seen doing. None: nothing is known.
+    :ivar conversation: the agent's conversation. None: none is known.
+    :ivar prompt: the receipt of the initial prompt. None: nothing is known.
+    :ivar pending: what was about to be created when the record was written. None: nothing is under way.
+    :ivar created_at: when the session was spawned, in UTC.
+    :ivar updated_at: when the record was last written, in UTC.
+    :ivar issue_id: id of the issue that the session works on, in whatever tracker.
+    :ivar issue_url: address of that issue.
+    :ivar initial_prompt_override: sent in place of the agent plugin's initial prompt.
+    :ivar spawned_by: who or what spawned the session, for instance another session's id.
+    :ivar metadata: what plugins and callers want kept with the session. JSON values only.
+    """
+
+    id: str
+    project_id: str
+    status: SessionStatus
+    name: str | None = None
+    agent: str
+    agent_config: Mapping[str, Any] = field(default_factory=dict)
+    runtime: str
+    runtime_handle: str | None = None
+    runtime_name: str | None = None
+    workspace: str
+    workspace_path: Path | None = None
+    repository: Path
+    branch: str
+    base: str | None = None
+    task: str = ""
+    activity: ActivityState | None = None
+    conversation: Conversation | None = None
+    prompt: PromptReceipt | None = None
+    pending: RuntimeIntent | None = None
+    created_at: datetime
+    updated_at: datetime
+    issue_id: str | None = None
+    issue_url: str | None = None
+    initial_prompt_override: str | None = None
+    spawned_by: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def short_id(self) -> str:
+        """The first eight characters of the id, which is how people see it."""
+        return self.id[:8]
+
+    @property
+    def next_runtime_name(self) -> str:
+        """The name for the next runtime: the previous one, else ``--name``, else the short id."""
+        return self.runtime_name or self.name or self.short_id
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RestoreOutcome:
+    """What a restore did, or would do, and why.
+
+    :ivar session: the record as it is after the restore.
+    :ivar launch_command: the agent's argv that was started, the prompt's arguments included.
+    :ivar runtime_handle: the new runtime's handle. None in a dry run.
+    :ivar resumed: whether the conversation was resumed.
+    :ivar prompt_sent: whether the initial prompt was delivered by this restore.
+    :ivar adopted: whether a runtime that an interrupted command had left was taken over.
+    :ivar evidence: one line for each decision: ``runtime``, ``workspace``, ``conversation``, ``prompt``.
+    :ivar warnings: what went wrong without making the restore fail, a line each.
+    """
+
+    session: Session
+    launch_command: tuple[str, ...]
+    runtime_handle: str | None
+    resumed: bool
+    prompt_sent: bool
+    adopted: bool = False
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DiscoveredRuntime:
+    """A live runtime that a runtime plugin created at some time.
+
+    :ivar handle: the handle that ``runtime_create`` returned for it.
+    :ivar session_id: id of the session that it was created for.
+    :ivar name: the name that it was created under.
+    """
+
+    handle: str
+    session_id: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DiscoveredWorkspace:
+    """A workspace that a workspace plugin created at some time and that still exists.
+
+    :ivar path: its absolute path.
+    :ivar session_id: id of the session that it was created for.
+    """
+
+    path: Path
+    session_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DiscoveredConversation:
+    """A conversation on this machine, whoever started it.
+
+    :ivar conversation: its id and how it was found.
+    :ivar directory: the absolute path of the directory it ran in.
+    :ivar branch: the branch that was checked out there, if the agent recorded it.
+    :ivar last_activity: when it was last written to, in UTC.
+    :ivar first_words: how it begins, one line.
+    :ivar pid: the process that holds it. None: no live process does.
+    """
+
+    conversation: Conversation
+    directory: Path
+    branch: str | None = None
+    last_activity: datetime
+    first_words: str = ""
+    pid: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Diagnosis:
+    """One finding of ``rouser doctor``.
+
+    :ivar subject: what was looked at, a word or two.
+    :ivar ok: whether it is as it should be.
+    :ivar message: what was found, one line.
+    :ivar remedy: what to do about it, one line; empty when nothing needs doing.
+    """
+
+    subject: str
+    ok: bool
+    message: str
+    remedy: str = ""
+
+
+def is_valid_name(name: str) -> bool:
+    """Return whether ``name`` may name a session or runtime.
+
+    Letters, digits, ``_`` and ``-``, at most 64 characters, beginning with a letter or digit: what tmux,
+    file systems and shells all take as it is (tmux turns ``.`` and ``:`` into ``_`` without a word).
+    """
+    return _NAME.fullmatch(name) is not None

@@ -1,0 +1,3 @@
+"""The Claude Code plugin of rouser."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The Claude Code plugin of rouser."""

@@ -1,0 +1,1 @@
+"""The plugin of rouser that runs any command line as an agent."""

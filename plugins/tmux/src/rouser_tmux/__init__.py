@@ -1,0 +1,3 @@
+"""The tmux runtime plugin of rouser."""
+
+__version__ = "0.1.0"

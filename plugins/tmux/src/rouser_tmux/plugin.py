@@ -1,0 +1,1 @@
+"""The tmux runtime plugin of rouser."""

@@ -1,0 +1,3 @@
+"""The git worktree plugin of rouser."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The git worktree plugin of rouser."""
