@@ -1,0 +1,103 @@
+"""What the user may set, parsed into one frozen value."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from rouser import HookError
+
+KEYS: Final = ("command", "prompt", "ready_pattern", "resume")
+
+
+class PromptWay(StrEnum):
+    """How the prompt reaches the command."""
+
+    TYPE = "type"
+    ARGUMENT = "argument"
+    NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """The settings of one session, or those of the configuration.
+
+    :ivar command: the argv to run, placeholders and all; empty when none is known.
+    :ivar resume: the argv to run in its place at a restore; empty when there is none.
+    :ivar ready_pattern: what the terminal shows once the command takes input. None: that cannot be told.
+    :ivar prompt: how the prompt travels, where ``command`` does not say it with ``{prompt}``.
+    """
+
+    command: tuple[str, ...] = ()
+    resume: tuple[str, ...] = ()
+    ready_pattern: re.Pattern[str] | None = None
+    prompt: PromptWay = PromptWay.TYPE
+
+
+def parse(table: Mapping[str, Any]) -> Settings:
+    """Read the settings table of the configuration.
+
+    :param table: keys as in ``KEYS``; a command line is a list of strings, or one string in shell quoting.
+    :raises HookError: a key is unknown or a value unusable, and what is allowed.
+    """
+    unknown = sorted(set(table) - set(KEYS))
+    if unknown:
+        raise HookError(f"unknown setting {unknown[0]!r}: allowed are {', '.join(KEYS)}")
+    return Settings(
+        command=_argv(table, "command"),
+        resume=_argv(table, "resume"),
+        ready_pattern=_pattern(table.get("ready_pattern")),
+        prompt=_way(table.get("prompt", PromptWay.TYPE)),
+    )
+
+
+def parse_session(agent_config: Mapping[str, Any]) -> Settings:
+    """Read the settings of a session, where the ``arguments`` behind ``--`` win over ``command``.
+
+    A configured ``resume`` belongs to the configured ``command``. For another command line it holds only
+    if it starts the same program: a restore must not bring up a different agent.
+
+    :raises HookError: as :func:`parse`.
+    """
+    settings = parse({key: value for key, value in agent_config.items() if key != "arguments"})
+    arguments = _argv(agent_config, "arguments")
+    if not arguments:
+        return settings
+    resume = settings.resume if settings.resume[:1] == arguments[:1] else ()
+    return Settings(command=arguments, resume=resume, ready_pattern=settings.ready_pattern, prompt=settings.prompt)
+
+
+def _argv(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = table.get(key, ())
+    if isinstance(value, str):
+        try:
+            value = shlex.split(value)
+        except ValueError as error:
+            raise HookError(f"{key} cannot be split into words: {error}; quote it as for a shell") from error
+    if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
+        raise HookError(f"{key} must be a list of strings, or one string in shell quoting")
+    if any("\0" in word for word in value):
+        raise HookError(f"{key} holds a NUL character, which no command line can carry")
+    return tuple(value)
+
+
+def _pattern(value: object) -> re.Pattern[str] | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise HookError("ready_pattern must be a string: a Python regular expression")
+    try:
+        return re.compile(value, re.MULTILINE)
+    except re.error as error:
+        raise HookError(f"ready_pattern is not a regular expression: {error}") from error
+
+
+def _way(value: object) -> PromptWay:
+    try:
+        return PromptWay(str(value))
+    except ValueError as error:
+        raise HookError(f"prompt is {value!r}: allowed are {', '.join(PromptWay)}") from error
