@@ -1,1 +1,101 @@
-"""The git worktree plugin of rouser."""
+"""The git worktree plugin of rouser: which hook is answered by what."""
+
+# ruff: noqa: PLC0415 -- GitPython takes longer to import than most hooks take to run
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rouser import Diagnosis, DiscoveredWorkspace, HookError, PluginSpec, Session, WorkspaceSpec, hookimpl
+from rouser_worktree.base import configured_base, default_base
+from rouser_worktree.links import read_link
+
+
+class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
+    """Gives each session a git worktree of its own.
+
+    What needs git is imported by the hooks that need it: GitPython takes longer to import than most hooks to run.
+    """
+
+    def __init__(self) -> None:
+        self._configured: Path | None = None
+
+    @property
+    def base(self) -> Path:
+        """The directory that has all worktrees."""
+        return self._configured or default_base()
+
+    @hookimpl
+    def plugin_configure(self, settings: Mapping[str, Any]) -> None:
+        """Take ``base``, an absolute path or one that begins with ``~``; there is no other setting."""
+        self._configured = configured_base(settings)
+
+    @hookimpl
+    def plugin_diagnose(self) -> Sequence[Diagnosis]:
+        """Look at git, the base directory, and the worktrees that are gone or broken."""
+        from rouser_worktree.diagnosis import diagnose
+
+        with _disk_errors():
+            return list(diagnose(self.base))
+
+    @hookimpl
+    def workspace_create(self, session: Session, repository: Path, branch: str, base: str | None) -> Path:
+        """Make the worktree, or return the one that an earlier call made for the session."""
+        from rouser_worktree.creation import create
+
+        with _disk_errors():
+            return create(self.base, session, repository, branch, base)
+
+    @hookimpl
+    def workspace_exists(self, path: Path) -> bool:
+        """Return whether the worktree and its repository refer to each other; reads files, starts no process."""
+        return read_link(path) is not None
+
+    @hookimpl
+    def workspace_restore(self, session: Session, path: Path) -> Path:
+        """Recreate the worktree from the session's branch, with the work in it that is still there."""
+        from rouser_worktree.restoration import restore
+
+        with _disk_errors():
+            return restore(session, path)
+
+    @hookimpl
+    def workspace_destroy(self, path: Path, force: bool) -> None:
+        """Remove the worktree; the branch stays if it has commits of its own, also by force."""
+        from rouser_worktree.removal import destroy
+
+        with _disk_errors():
+            destroy(self.base, path, force=force)
+
+    @hookimpl
+    def workspace_describe(self, path: Path) -> str:
+        """Return like ``2 files changed, not committed``, or ``clean``."""
+        from rouser_worktree.records import read_record
+        from rouser_worktree.work import look
+
+        link = read_link(path)
+        if link is None:
+            raise HookError(f"{path} is no usable worktree; bring it back: rouser restore")
+        record = read_record(path)
+        return str(look(path, link, record.start if record else None))
+
+    @hookimpl
+    def workspace_discover(self) -> Sequence[DiscoveredWorkspace]:
+        """Return the recorded worktrees whose directory is there, usable or not."""
+        from rouser_worktree.records import read_record, recorded_paths
+
+        with _disk_errors():
+            records = ((path, read_record(path)) for path in recorded_paths(self.base) if os.path.lexists(path))
+            return [DiscoveredWorkspace(path=path, session_id=record.session) for path, record in records if record]
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise HookError(f"{error.filename or 'the disk'}: {error.strerror or error}") from error

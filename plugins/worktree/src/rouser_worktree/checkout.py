@@ -1,0 +1,104 @@
+"""Fill a worktree's directory from its branch, and undo that when it fails half-way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from rouser import HookError, time_left
+from rouser_worktree.library import GitFailedError
+from rouser_worktree.links import find_private, is_repository, read_link
+from rouser_worktree.process import GitTimeoutError
+from rouser_worktree.records import Record, forget
+from rouser_worktree.repository import Repository
+
+_RESERVE: Final = 5.0
+_PAUSE: Final = 0.1
+_LOCKED: Final = (".lock': File exists", "cannot lock ref", "could not lock")
+_ATTEMPTS: Final = 20
+
+
+def add(repository: Repository, path: Path, branch: str, held: int) -> None:
+    """Make a worktree at ``path``, which is empty or not there, with an existing branch checked out.
+
+    The repository's post-checkout hook runs, as people rely on it to.
+
+    :param held: the descriptor of the lock on making it, which git keeps open.
+    :raises HookError: git or the hook failed or did not end in time, leaving some time to clean up after it.
+    """
+    reserve = min(_RESERVE, time_left() / 4)
+    try:
+        patiently(lambda: repository.git.holding(held, reserve).worktree("add", "--", str(path), branch))
+    except GitTimeoutError as error:
+        if is_complete(path):
+            raise HookError(f"{error}: its post-checkout hook hangs; see the hooks of {repository.common}") from error
+        raise
+    except GitFailedError as error:
+        if is_complete(path):
+            last = error.errors.strip().rpartition("\n")[2]
+            raise HookError(f"the post-checkout hook of {repository.common} failed: {last}") from error
+        raise
+
+
+def is_complete(path: Path) -> bool:
+    """Return whether git has filled the worktree: it writes the index when all files are there."""
+    link = read_link(path)
+    return link is not None and (link.private / "index").exists()
+
+
+def holds_something(path: Path) -> bool:
+    """Return whether there is anything at ``path`` that a new worktree there would be in conflict with."""
+    return os.path.lexists(path) and (path.is_symlink() or not path.is_dir() or any(path.iterdir()))
+
+
+def patiently(git: Callable[[], object]) -> None:
+    """Run a git command again while it fails for a lock that another git holds for a moment."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            git()
+        except GitFailedError as error:
+            out_of_time = time_left() < 1 or attempt == _ATTEMPTS - 1
+            if out_of_time or not any(sign in error.errors for sign in _LOCKED):
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
+
+
+def discard(path: Path, record: Record) -> None:
+    """Remove a worktree that was never handed out, and the branch that was created for it.
+
+    :raises HookError: it could not be removed.
+    """
+    remove_tree(path)
+    repository = Repository(Path(record.repository))
+    if is_repository(repository.common):
+        remove_entry(repository, path)
+        if record.start is not None:
+            repository.delete_branch(record.branch, record.start)
+    forget(path)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory and what is in it, if it is there."""
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise HookError(
+            f"{error.filename or path} could not be removed: {error.strerror or error}; remove {path} by hand"
+        ) from error
+
+
+def remove_entry(repository: Repository, path: Path) -> None:
+    """Make the repository forget a worktree whose directory is gone, and no other one.
+
+    ``git worktree prune`` would also forget those that are on a disk that is not mounted now.
+    """
+    if find_private(repository.common, path) is not None:
+        repository.git.worktree("remove", "--force", "--force", "--", str(path))

@@ -1,0 +1,85 @@
+"""GitPython, with every process that it starts under supervision."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rouser import HookError, time_left
+from rouser_worktree.process import run, spoken
+from rouser_worktree.version import require_git
+
+require_git()  # under a deadline, before the import of GitPython runs the same command without one
+_before = os.environ.get("GIT_PYTHON_REFRESH")
+os.environ["GIT_PYTHON_REFRESH"] = "quiet"
+try:
+    import git
+finally:
+    if _before is None:
+        del os.environ["GIT_PYTHON_REFRESH"]
+    else:
+        os.environ["GIT_PYTHON_REFRESH"] = _before
+
+
+class GitFailedError(git.GitCommandError, HookError):
+    """A git command ended with a status other than 0; as text, one line that says why.
+
+    :ivar errors: the whole of its error output.
+    """
+
+    def __init__(self, command: Sequence[str], status: int, errors: str) -> None:
+        super().__init__(list(command), status, errors)
+        self.errors = errors
+        self._line = f"{spoken(command)} failed: {_essence(errors) or f'exit status {status}'}"
+
+    def __str__(self) -> str:
+        return self._line
+
+
+class SupervisedGit(git.Git):
+    """GitPython's command interface (``git.worktree("list")``) on processes that cannot outlive their deadline.
+
+    GitPython's own ``kill_after_timeout`` asks ``ps`` for a process's children before it kills them, which misses
+    what starts meanwhile, and then waits for pipes that a survivor may hold; and its ``env`` can add variables
+    but not remove those of another repository. Its ``Repo`` reads the latter too, so it is not used.
+    """
+
+    __slots__ = ("_inherited", "_reserve")
+
+    def __init__(self, directory: Path, git_dir: Path | None = None) -> None:
+        super().__init__(str(directory))
+        self._inherited: tuple[int, ...] = ()
+        self._reserve = 0.0
+        if git_dir is not None:
+            self.set_persistent_git_options(git_dir=str(git_dir))
+
+    def holding(self, descriptor: int, reserve: float) -> SupervisedGit:
+        """Let the processes inherit a file descriptor, and end them ``reserve`` seconds before the deadline."""
+        self._inherited = (descriptor,)
+        self._reserve = reserve
+        return self
+
+    def execute(self, command: Sequence[str], **options: Any) -> Any:  # type: ignore[override]
+        """Run ``command`` as :meth:`git.Git.execute` would, within the time that the hook has left.
+
+        :param options: of ``with_extended_output`` and ``with_exceptions`` the meaning is GitPython's.
+        :raises GitFailedError: git ended with a status other than 0.
+        :raises HookError: git could not be started, or did not end in time.
+        """
+        if unknown := options.keys() - {"with_extended_output", "with_exceptions"}:
+            raise TypeError(f"not supported here: {', '.join(sorted(unknown))}")
+        left = time_left()
+        seconds = max(left / 2, left - self._reserve)
+        done = run(list(command), Path(self.working_dir or "/"), seconds, self._inherited)
+        if done.status and options.get("with_exceptions", True):
+            raise GitFailedError(command, done.status, done.errors)
+        output = done.output.removesuffix("\n")
+        return (done.status, output, done.errors) if options.get("with_extended_output") else output
+
+
+def _essence(errors: str) -> str:
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    telling = [line for line in lines if line.startswith(("fatal:", "error:"))]
+    return (telling or lines or [""])[-1].removeprefix("fatal: ").removeprefix("error: ")

@@ -1,0 +1,120 @@
+"""How a worktree and its repository refer to each other, read from the files without starting git.
+
+The layout is documented in gitrepository-layout(5) and git-worktree(1): ``PATH/.git`` is a file that names the
+worktree's private directory ``COMMON/worktrees/ID``, whose ``gitdir`` names ``PATH/.git`` in turn and whose
+``commondir`` names the repository.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rouser import HookError
+
+_LONGEST: Final = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A worktree and its repository that refer to each other.
+
+    :ivar private: the worktree's own directory in the repository, which holds its index and ``HEAD``.
+    :ivar common: the repository: ``.git`` of the main checkout, or a bare repository.
+    """
+
+    private: Path
+    common: Path
+
+
+def read_link(path: Path) -> Link | None:
+    """Return how the worktree at ``path`` is linked; None when it is no usable worktree.
+
+    :raises HookError: it cannot be known: access is denied, the disk does not answer, ...
+    """
+    try:
+        private = _private_of(path)
+        if private is None or not _same_file(_target(private / "gitdir"), path / ".git"):
+            return None
+        common = common_of(private)
+    except OSError as error:
+        raise HookError(f"cannot tell whether {path} is a worktree: {error.strerror or error}") from error
+    return None if common is None or not (private / "HEAD").is_file() else Link(private, common)
+
+
+def points_nowhere(path: Path) -> bool:
+    """Return whether the ``.git`` of ``path`` is missing, or is a file that names a directory that is gone."""
+    try:
+        if not os.path.lexists(path / ".git"):
+            return True
+        target = _target(path / ".git", "gitdir: ")
+        return target is not None and not os.path.lexists(target)
+    except OSError as error:
+        raise HookError(f"cannot read {path / '.git'}: {error.strerror or error}") from error
+
+
+def find_private(common: Path, path: Path) -> Path | None:
+    """Return the private directory that ``common`` keeps for a worktree at ``path``, whether or not that is there."""
+    wanted = path.parent.resolve() / path.name / ".git"
+    try:
+        entries = sorted((common / "worktrees").iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise HookError(f"cannot read the worktrees of {common}: {error.strerror or error}") from error
+    for entry in entries:
+        target = _target(entry / "gitdir")
+        if target is not None and target.parent.parent.resolve() / target.parent.name / ".git" == wanted:
+            return entry
+    return None
+
+
+def write_link(private: Path, path: Path) -> None:
+    """Make the ``.git`` file of ``path`` name ``private`` again, as ``git worktree repair`` would.
+
+    :raises OSError: the disk says no.
+    """
+    fresh = path / f".git.rouser-{os.getpid()}"
+    fresh.write_bytes(b"gitdir: " + os.fsencode(private) + b"\n")
+    fresh.replace(path / ".git")
+
+
+def common_of(private: Path) -> Path | None:
+    """Return the repository that a private directory belongs to; None when that is gone."""
+    common = _target(private / "commondir")
+    if common is None:
+        return None
+    return common.resolve() if is_repository(common) else None
+
+
+def is_repository(common: Path) -> bool:
+    """Return whether ``common`` has what git wants to see in a repository."""
+    return (common / "HEAD").is_file() and (common / "objects").is_dir() and (common / "refs").is_dir()
+
+
+def _private_of(path: Path) -> Path | None:
+    target = _target(path / ".git", "gitdir: ")
+    return None if target is None else target.resolve()
+
+
+def _target(file: Path, prefix: str = "") -> Path | None:
+    """Return the path that ``file`` holds, relative ones taken from where it is; None when it holds none."""
+    try:
+        if not stat.S_ISREG(file.lstat().st_mode):
+            return None
+        with file.open("rb") as opened:
+            text = os.fsdecode(opened.read(_LONGEST)).rstrip("\r\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    named = text.removeprefix(prefix)
+    return file.parent / named if text.startswith(prefix) and named and "\0" not in named else None
+
+
+def _same_file(one: Path | None, other: Path) -> bool:
+    try:
+        return one is not None and one.samefile(other)
+    except (FileNotFoundError, NotADirectoryError):
+        return False

@@ -1,0 +1,117 @@
+"""What is remembered of a worktree beside it, so that it can be told from anybody else's.
+
+``BASE/REPOSITORY/.NAME.json`` belongs to the worktree ``BASE/REPOSITORY/NAME``. It is outside of the worktree and of
+the repository, so it survives the loss of either, and says what is left to mend or to clean up.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from rouser import HookError, time_left
+
+_POLL: Final = 0.05
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """A worktree that this plugin made, or is making.
+
+    :ivar session: id of the session that it is for.
+    :ivar repository: the repository's common directory.
+    :ivar branch: the branch that it was made for.
+    :ivar start: the commit that the branch was created at. None: the branch was there before.
+    :ivar ready: whether it was ever handed out; what is in one that was not is nobody's work.
+    """
+
+    session: str
+    repository: str
+    branch: str
+    start: str | None
+    ready: bool
+
+
+def read_record(path: Path) -> Record | None:
+    """Return the record of the worktree at ``path``; None when there is none, or an unreadable one."""
+    try:
+        fields = json.loads(_beside(path, "json").read_text(encoding="utf-8"))
+        record = Record(**fields)
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+        return None
+    except OSError as error:
+        raise HookError(f"cannot read {_beside(path, 'json')}: {error.strerror or error}") from error
+    texts = (record.session, record.repository, record.branch, record.start or "")
+    return record if all(isinstance(text, str) for text in texts) and isinstance(record.ready, bool) else None
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write the record of the worktree at ``path``, whole or not at all, readable by its owner alone."""
+    fresh = _beside(path, f"{os.getpid()}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(asdict(record), file)
+        file.flush()
+        os.fsync(descriptor)
+    fresh.replace(_beside(path, "json"))
+
+
+def forget(path: Path) -> None:
+    """Remove the record of the worktree at ``path``, if there is one."""
+    _beside(path, "json").unlink(missing_ok=True)
+
+
+def recorded_paths(base: Path) -> list[Path]:
+    """Return the paths below ``base`` that have a record, in order; whether there is anything is not looked at."""
+    return sorted(file.with_name(file.name[1:].removesuffix(".json")) for file in base.glob("*/.*.json"))
+
+
+@contextmanager
+def making(path: Path) -> Iterator[int]:
+    """Hold the lock on making the worktree at ``path``; yields its descriptor, for git to inherit.
+
+    A command that is killed leaves its git running. Since git holds the lock too, whoever comes next
+    waits for it to end before touching what it still writes to.
+
+    :raises HookError: another process held it for as long as there was time.
+    """
+    file = _beside(path, "lock")
+    descriptor = _acquire(file)
+    try:
+        yield descriptor
+    finally:
+        file.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _acquire(file: Path) -> int:
+    deadline = time.monotonic() + time_left() * 0.9
+    while True:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if file.stat().st_ino == os.fstat(descriptor).st_ino:
+                return descriptor
+        except FileNotFoundError:  # its last holder removed it between our open and our lock
+            pass
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                worktree = file.with_name(file.name[1:].removesuffix(".lock"))
+                raise HookError(f"an earlier git still works on {worktree}; wait for it or end it") from None
+            time.sleep(_POLL)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(f".{path.name}.{suffix}")

@@ -1,0 +1,108 @@
+"""Remove a worktree, unless that would lose work or it is not one that this plugin made."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rouser import HookError
+from rouser_worktree.checkout import remove_entry, remove_tree
+from rouser_worktree.library import GitFailedError
+from rouser_worktree.links import find_private, is_repository, points_nowhere, read_link, write_link
+from rouser_worktree.records import Record, forget, making, read_record
+from rouser_worktree.repository import Repository
+from rouser_worktree.work import look, own_commits, stranded_commit
+
+
+def destroy(base: Path, path: Path, *, force: bool) -> None:
+    """Remove the worktree at ``path`` and what is remembered of it; its branch only if nothing was done on it.
+
+    :param base: the directory that has all worktrees; nothing outside of it is ever removed.
+    :param force: also if it holds uncommitted or unpushed work.
+    :raises HookError: it was not made by this plugin, it holds such work, or it could not be removed.
+    """
+    place = path.parent.resolve() / path.name
+    is_there = os.path.lexists(place)
+    if place.parent.parent != base.resolve():
+        if not is_there:
+            return
+        raise HookError(f"{path} is not a worktree below {base}, so rouser does not remove it; do it by hand")
+    if place.is_symlink():
+        raise HookError(f"{path} is a symbolic link, not a worktree; remove the link by hand")
+    record = read_record(place)
+    if record is None:
+        if not is_there:
+            return
+        raise HookError(f"{path} was not made by rouser, so it is not removed; do it by hand")
+    with making(place):
+        _destroy(place, record, is_there=is_there, force=force)
+        forget(place)
+
+
+def _destroy(path: Path, record: Record, *, is_there: bool, force: bool) -> None:
+    repository = Repository(Path(record.repository))
+    if not is_repository(repository.common):
+        if is_there and not force:
+            raise HookError(
+                f"{path} has lost its repository {repository.common}, so what it holds cannot be judged; "
+                f"look into it, then use --force"
+            )
+        remove_tree(path)
+        return
+    if is_there:
+        _remove_directory(repository, path, record, force=force)
+    elif not force:
+        _require_nothing_stranded(repository, path)
+    remove_entry(repository, path)
+    _delete_unused_branch(repository, record)
+
+
+def _remove_directory(repository: Repository, path: Path, record: Record, *, force: bool) -> None:
+    link = read_link(path)
+    if link is None:
+        private = find_private(repository.common, path)
+        if private is not None and points_nowhere(path):
+            write_link(private, path)
+            link = read_link(path)
+    if link is None or link.common != repository.common:
+        # What was never handed out is nobody's work; an empty directory is none.
+        if record.ready and not force and any(path.iterdir()):
+            raise HookError(
+                f"{path} is no longer a worktree of {repository.common}, so what it holds cannot be judged; "
+                f"look into it, then use --force"
+            )
+        remove_tree(path)
+        return
+    arguments = ["--force", "--force"]
+    if not force and record.ready:
+        work = look(path, link, record.start, submodules=True)
+        if not work.is_clean:
+            raise HookError(f"{path}: {work}; commit and push it, or use --force")
+        if (link.private / "locked").exists():
+            raise HookError(f"{path} is locked; unlock it (git worktree unlock {path}), or use --force")
+        # git looks once more by itself, but refuses any submodule unless it is forced.
+        arguments = ["--force"] if (link.private / "modules").exists() or (path / ".gitmodules").exists() else []
+    try:
+        repository.git.worktree("remove", *arguments, "--", str(path))
+    except GitFailedError:
+        if not force:
+            raise
+        remove_tree(path)
+
+
+def _require_nothing_stranded(repository: Repository, path: Path) -> None:
+    private = find_private(repository.common, path)
+    commit = None if private is None else stranded_commit(private)
+    if commit is not None:
+        raise HookError(
+            f"{path} is gone, but it had commit {commit}, which no branch has; "
+            f"keep it (git branch NAME {commit}), or use --force"
+        )
+
+
+def _delete_unused_branch(repository: Repository, record: Record) -> None:
+    if record.start is None:
+        return
+    tip = repository.tip(record.branch)
+    if tip is not None and not own_commits(repository.git, record.branch, record.start, pushed_too=True):
+        repository.delete_branch(record.branch, tip)

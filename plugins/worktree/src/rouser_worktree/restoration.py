@@ -1,0 +1,107 @@
+"""Bring back a worktree that is gone or broken, with whatever work is still there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from rouser import HookError, Session
+from rouser_worktree.checkout import add, holds_something, remove_entry, remove_tree
+from rouser_worktree.library import SupervisedGit
+from rouser_worktree.links import find_private, is_repository, points_nowhere, read_link, write_link
+from rouser_worktree.records import Record, making, read_record, write_record
+from rouser_worktree.repository import Repository, find_repository
+from rouser_worktree.work import head_branch, stranded_commit, under_way
+
+
+def restore(session: Session, path: Path) -> Path:
+    """Recreate the session's worktree at ``path`` from the session's branch and no other.
+
+    :returns: ``path``.
+    :raises HookError: it cannot be recreated, and why; nothing was changed.
+    """
+    if read_link(path) is not None:
+        return path
+    record = read_record(path)
+    repository = _repository_of(session, path, record)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with making(path) as held:
+        return restore_held(session, repository, path, record, held)
+
+
+def restore_held(session: Session, repository: Repository, path: Path, record: Record | None, held: int) -> Path:
+    """Do what :func:`restore` does for one who holds the lock on making it."""
+    branch = session.branch
+    if repository.tip(branch) is None:
+        raise HookError(
+            f"branch {branch} was deleted; bring it back (git branch {branch} COMMIT; the reflog may know it), "
+            f"or: rouser rm {session.short_id}"
+        )
+    private = find_private(repository.common, path)
+    recorded = record is not None and record.session == session.id
+    if holds_something(path):
+        is_ours = private is not None and (recorded or head_branch(private) == branch)
+        if private is None or not is_ours or path.is_symlink() or not points_nowhere(path):
+            raise HookError(f"{path} is in the way, and is not the worktree of {branch}; move it, then try again")
+        write_link(private, path)
+    elif private is not None and head_branch(private) == branch:
+        _refill(private, path, branch)
+    else:
+        if private is not None:
+            _require_kept_elsewhere(private, path)
+        repository.require_free(branch, but=path)
+        remove_entry(repository, path)
+        _add_or_leave_nothing(repository, path, branch, held)
+    if read_link(path) is None:
+        raise HookError(f"{path} was linked to {repository.common} again, but is not usable; see git worktree list")
+    if record is not None and (record.repository != str(repository.common) or not record.ready):
+        write_record(path, replace(record, repository=str(repository.common), ready=True))
+    return path
+
+
+def _repository_of(session: Session, path: Path, record: Record | None) -> Repository:
+    """Return the repository that the worktree belonged to, and not one that is around it by chance."""
+    recorded = Path(record.repository) if record is not None else None
+    if recorded is not None and is_repository(recorded):
+        return Repository(recorded)
+    found = find_repository(session.repository)
+    if recorded is not None and found.common != recorded and find_private(found.common, path) is None:
+        raise HookError(
+            f"repository {recorded} was moved or deleted, and {session.repository} is in another one; "
+            f"put it back, or: rouser rm {session.short_id}"
+        )
+    return found
+
+
+def _refill(private: Path, path: Path, branch: str) -> None:
+    """Write the files anew, from the worktree's own index: what was staged there exists nowhere else."""
+    path.mkdir(exist_ok=True)
+    try:
+        write_link(private, path)
+        git = SupervisedGit(path)
+        if not (private / "index").exists():
+            git.read_tree("HEAD")
+        git.checkout_index("--all", "--force", "--quiet")
+        if not under_way(private):
+            git.checkout("--quiet", branch, "--")  # changes nothing, but runs the post-checkout hook
+    except BaseException:
+        remove_tree(path)
+        raise
+
+
+def _add_or_leave_nothing(repository: Repository, path: Path, branch: str, held: int) -> None:
+    try:
+        add(repository, path, branch, held)
+    except BaseException:
+        remove_tree(path)
+        remove_entry(repository, path)
+        raise
+
+
+def _require_kept_elsewhere(private: Path, path: Path) -> None:
+    commit = stranded_commit(private)
+    if commit is not None:
+        raise HookError(
+            f"{path} is gone, but it had commit {commit}, which no branch has; "
+            f"keep it (git branch NAME {commit}), then try again"
+        )
