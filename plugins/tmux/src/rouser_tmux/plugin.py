@@ -1,1 +1,96 @@
-"""The tmux runtime plugin of rouser."""
+"""The tmux runtime of rouser: each agent is the own process of a pane in a tmux session of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from rouser import Diagnosis, DiscoveredRuntime, HookError, PluginSpec, RuntimeSpec, Session, hookimpl
+from rouser_tmux.client import Server
+from rouser_tmux.creation import create
+from rouser_tmux.destruction import destroy
+from rouser_tmux.diagnosis import diagnose
+from rouser_tmux.handle import Handle
+from rouser_tmux.liveness import discover, is_alive, list_alive
+from rouser_tmux.messages import send
+from rouser_tmux.panes import find_one
+from rouser_tmux.screen import attach_command, last_lines
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class TmuxRuntime(RuntimeSpec, PluginSpec):
+    """Runs agents in tmux; see the README for what is promised and how.
+
+    A runtime is known by the marks on its pane, never by a tmux name. An error of tmux, or silence, is an
+    error here, never an answer.
+    """
+
+    def __init__(self) -> None:
+        self._server = Server()
+
+    @hookimpl
+    def plugin_configure(self, settings: Mapping[str, Any]) -> None:
+        """Take ``socket``: empty for the user's default server, a name (``tmux -L``) or a path (``tmux -S``)."""
+        unknown = sorted(settings.keys() - {"socket"})
+        if unknown:
+            raise HookError(f"unknown setting {unknown[0]!r} of tmux; allowed is: socket")
+        self._server = _server_at(settings.get("socket", ""))
+
+    @hookimpl
+    def plugin_diagnose(self) -> Sequence[Diagnosis]:
+        """Look at tmux, its version, the server and the directory of launch files."""
+        return list(diagnose(self._server))
+
+    @hookimpl
+    def runtime_create(
+        self, session: Session, name: str, cwd: Path, command: Sequence[str], env: Mapping[str, str]
+    ) -> str:
+        """Start the agent in a new tmux session called ``name``."""
+        return str(create(self._server, session, name=name, cwd=cwd, command=command, env=env))
+
+    @hookimpl
+    def runtime_is_alive(self, handle: str) -> bool:
+        """Return whether the agent's own process runs in its pane."""
+        return is_alive(Handle.parse(handle))
+
+    @hookimpl
+    def runtime_list_alive(self, handles: Sequence[str]) -> Mapping[str, bool]:
+        """Answer for many, with one question to each server."""
+        return list_alive(handles)
+
+    @hookimpl
+    def runtime_send_message(self, handle: str, message: str) -> None:
+        """Paste the message into the agent's pane, and submit it."""
+        send(Handle.parse(handle), message)
+
+    @hookimpl
+    def runtime_destroy(self, handle: str) -> None:
+        """End the tmux session and the agent's processes."""
+        destroy(Handle.parse(handle))
+
+    @hookimpl
+    def runtime_get_output(self, handle: str, lines: int) -> str:
+        """Return the last lines of the agent's pane, also after the agent has ended."""
+        return last_lines(find_one(Handle.parse(handle)), lines)
+
+    @hookimpl
+    def runtime_attach_command(self, handle: str) -> Sequence[str]:
+        """Return the argv that attaches to the agent's pane, or switches to it from inside the same tmux."""
+        return attach_command(find_one(Handle.parse(handle)), os.environ)
+
+    @hookimpl
+    def runtime_discover(self) -> Sequence[DiscoveredRuntime]:
+        """Return the runtimes on the configured server whose agents run."""
+        return discover(self._server)
+
+
+def _server_at(socket: object) -> Server:
+    if not isinstance(socket, str) or _CONTROL.search(socket):
+        raise HookError(f"the setting socket of tmux is {socket!r}; allowed are a name, a path, or nothing")
+    if "/" in socket:
+        return Server(("-S", str(Path(socket).expanduser().absolute())))
+    return Server(("-L", socket)) if socket else Server()

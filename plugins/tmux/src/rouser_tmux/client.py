@@ -1,0 +1,143 @@
+"""Run tmux client commands: with a deadline, in a clean environment, and with failures told apart.
+
+libtmux has no timeouts, feeds no standard input and takes some 70 ms to import, so what runs on every
+command goes through here; libtmux serves ``rouser doctor`` and, in the tests, as the independent witness.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rouser import HookError, time_left
+
+_LONGEST: Final = 10.0
+_RETRY_SECONDS: Final = 0.01
+
+# What a tmux server, its configuration file and its terminals may need. Everything else stays behind: a server
+# started here hands its environment to each of its sessions, of whoever, for as long as it lives.
+_KEPT: Final = frozenset(
+    {
+        *("HOME", "PATH", "SHELL", "USER", "LOGNAME", "LANG"),
+        *("LANGUAGE", "TZ", "TERM", "TERMINFO", "TERMINFO_DIRS", "COLORTERM"),
+        *("TMPDIR", "TMUX_TMPDIR"),
+        *("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_SESSION_ID"),
+        *("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS", "SSH_AUTH_SOCK", "SSH_AGENT_PID"),
+        *("SSH_CONNECTION"),
+        "LD_LIBRARY_PATH",
+    }
+)
+
+# Messages of tmux 3.3a, which are in no other language: it sets LC_CTYPE and LC_TIME only.
+_GONE: Final = re.compile(
+    r"no server running on |error connecting to .* \((No such file or directory|Connection refused)\)"
+)
+_EXITING: Final = re.compile(r"server exited|lost server")
+_NO_SOCKET: Final = b"error creating "  # returns 0 nevertheless
+
+
+class TmuxError(HookError):
+    """A server answered a command with an error, or could not be asked.
+
+    :ivar reason: what tmux said, one line.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class NoServerError(TmuxError):
+    """There is no tmux server at the socket, and the command does not start one."""
+
+
+class ServerExitingError(TmuxError):
+    """The server went away while it was being asked; ask again to learn what is there now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One tmux server, which may or may not run.
+
+    :ivar flags: the client's options that select it: ``("-S", path)``, ``("-L", name)`` or none at all.
+    """
+
+    flags: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"tmux server {self.flags[1]}" if self.flags else "default tmux server"
+
+    def run(self, *commands: Sequence[str], stdin: bytes | None = None, timeout: float | None = None) -> str:
+        """Run commands in one client; if one fails, tmux leaves out those after it.
+
+        :param commands: each an argv of a tmux command.
+        :param stdin: what the client reads from its standard input.
+        :param timeout: seconds; never more than the hook call has left, or 10.
+        :returns: what the client printed.
+        :raises NoServerError: there is no server.
+        :raises ServerExitingError: the server exited meanwhile.
+        :raises TmuxError: any other failure, a server that does not answer in time included.
+        """
+        import subprocess  # noqa: PLC0415 - 20 ms that commands without a tmux server to ask need not pay
+
+        seconds = min(time_left(), _LONGEST if timeout is None else timeout)
+        try:
+            done = subprocess.run(
+                ["tmux", "-u", *self.flags, *_chain(commands)],
+                input=b"" if stdin is None else stdin,
+                capture_output=True,
+                timeout=seconds,
+                env=clean_environment(os.environ),
+                cwd="/",
+                start_new_session=True,  # so that Ctrl-C does not cut a command in half
+                check=False,
+            )
+        except FileNotFoundError:
+            raise TmuxError("tmux is not installed, or not on PATH: install tmux 3.2 or newer") from None
+        except subprocess.TimeoutExpired:
+            raise TmuxError(
+                f"the {self} did not answer within {seconds:.1f} s; it may be stopped or overloaded, try again"
+            ) from None
+        except OSError as error:
+            raise TmuxError(f"tmux could not be run: {error}") from error
+        if done.returncode or done.stderr.startswith(_NO_SOCKET):
+            raise self._failure(done.stderr.decode(errors="replace"))
+        return done.stdout.decode(errors="surrogateescape")
+
+    def ask(self, *command: str, timeout: float | None = None) -> str:
+        """Run one command that changes nothing, again if the server exits just then; otherwise like ``run``."""
+        give_up = time.monotonic() + min(time_left(), _LONGEST if timeout is None else timeout)
+        while True:
+            try:
+                return self.run(command, timeout=timeout)
+            except ServerExitingError:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(_RETRY_SECONDS)
+
+    def _failure(self, stderr: str) -> Exception:
+        reason = " ".join(stderr.split())
+        if _GONE.match(reason):
+            return NoServerError(f"there is no {self}: {reason}", reason)
+        if _EXITING.match(reason):
+            return ServerExitingError(f"the {self} exited while it was being asked ({reason}); try again", reason)
+        return TmuxError(f"the {self} refused: {reason or 'no reason given'}", reason)
+
+
+def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the part of ``environ`` that tmux clients, and with them a server they start, may see."""
+    return {name: value for name, value in environ.items() if name in _KEPT or name.startswith("LC_")}
+
+
+def _chain(commands: Sequence[Sequence[str]]) -> list[str]:
+    """Join commands by ``;``, so that no argument of theirs is taken for one."""
+    argv: list[str] = []
+    for command in commands:
+        if argv:
+            argv.append(";")
+        argv += [f"{argument[:-1]}\\;" if argument.endswith(";") else argument for argument in command]
+    return argv

@@ -1,0 +1,135 @@
+"""Create the tmux session of an agent, and make sure that the agent was started in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from rouser import HookError, Session, is_valid_name, time_left
+from rouser_tmux import launch, processes
+from rouser_tmux.client import NoServerError, Server, ServerExitingError, TmuxError
+from rouser_tmux.destruction import destroy, kill
+from rouser_tmux.handle import Handle
+from rouser_tmux.panes import HOME, NAME, PID, RUNTIME, SESSION, Pane, find, list_panes
+from rouser_tmux.processes import Process
+from rouser_tmux.screen import last_lines
+
+_START_SECONDS: Final = 5.0
+_RETRY_SECONDS: Final = 0.01
+_EXITING_SECONDS: Final = 4.0  # for how long a server may take to exit, once it was told to
+_CLEANUP_SHARE: Final = 0.2  # of the time that is left, kept back to undo what did not succeed
+_CREATED: Final = "#{session_id} #{pane_pid} #{pid} #{socket_path}"
+
+
+def create(
+    server: Server, session: Session, *, name: str, cwd: Path, command: Sequence[str], env: Mapping[str, str]
+) -> Handle:
+    """Start ``command`` as the own process of the only pane of a new tmux session.
+
+    :raises HookError: it was not started; nothing of it is left behind.
+    """
+    if not is_valid_name(name):
+        raise HookError(f"{name!r} cannot name a tmux session: use letters, digits, _ and -, at most 64")
+    launch.check(cwd, command, env)
+    launch.sweep()
+    token = os.urandom(8).hex()
+    path = launch.write(token, cwd, command, env)
+    try:
+        handle = _new_session(server, token, session, name=name, cwd=cwd, path=path)
+        try:
+            _wait_for_start(handle, path)
+        except HookError:
+            with contextlib.suppress(HookError):
+                destroy(handle)
+            raise
+    finally:
+        path.unlink(missing_ok=True)
+    return handle
+
+
+def _new_session(server: Server, token: str, session: Session, *, name: str, cwd: Path, path: Path) -> Handle:
+    """Create the session, again for as long as that meets a server that is just exiting."""
+    commands = _commands(token, session, name, cwd, path)
+    seconds = time_left() * (1 - _CLEANUP_SHARE)
+    give_up = time.monotonic() + min(seconds, _EXITING_SECONDS)
+    while True:
+        try:
+            printed = server.run(*commands, timeout=seconds)
+        except (ServerExitingError, NoServerError) as error:
+            if time.monotonic() > give_up:
+                raise HookError(f"the {server} does not come up: {error}") from error
+            time.sleep(_RETRY_SECONDS)
+        except TmuxError as error:
+            if error.reason == f"duplicate session: {name}":
+                raise HookError(_taken(server, name)) from None
+            path.unlink(missing_ok=True)  # a server that hangs may run the command later; then it finds no agent
+            with contextlib.suppress(HookError):
+                kill(server, token, list_panes(server, f"#{{==:#{{{HOME}}},{token}}}", time_left()))
+            raise
+        else:
+            _, pane_pid, server_pid, socket = printed.rstrip("\n").split(" ", 3)
+            agent = Process.identify(int(pane_pid))
+            return Handle(token, session.id, name, Process.identify(int(server_pid)), agent, socket)
+
+
+def _commands(token: str, session: Session, name: str, cwd: Path, path: Path) -> list[list[str]]:
+    """Return one chain, which tmux runs without looking at its panes in between.
+
+    So not even an agent that exits at once is gone before its pane is marked and told to remain.
+    """
+    # Hooks of the user's may have split the window already, which makes the new pane the active one.
+    pane = f"={name}:^.{{top-left}}"
+    directory = str(cwd).replace("#", "##")
+    create_it = ["new-session", "-d", "-P", "-F", _CREATED, "-s", name, "-c", directory, *launch.argv(path)]
+    marks = {RUNTIME: token, SESSION: session.id, NAME: name, "remain-on-exit": "on"}
+    return [
+        create_it,
+        *(["set-option", "-p", "-t", pane, option, value] for option, value in marks.items()),
+        ["set-option", "-p", "-F", "-t", pane, PID, "#{pane_pid}"],
+        ["set-option", "-t", f"={name}:", HOME, token],
+        ["set-option", "-t", f"={name}:", "destroy-unattached", "off"],
+    ]
+
+
+def _taken(server: Server, name: str) -> str:
+    """Return why ``name`` is not to be had, and what to do about it."""
+    owner: list[Pane] = []
+    with contextlib.suppress(HookError):
+        owner = [pane for pane in list_panes(server, f"#{{==:#{{session_name}},{name}}}") if pane.is_home]
+    whose = f"left by rouser session {owner[0].rouser_session[:8]}" if owner else "not one of rouser's"
+    command = " ".join(("tmux", *server.flags, "kill-session", "-t", f"={name}"))
+    return f"the {server} has a session {name} already, {whose}: rename it, or end it with {command}"
+
+
+def _wait_for_start(handle: Handle, path: Path) -> None:
+    """Return when the pane's process has become the agent.
+
+    :raises HookError: it has not, and why.
+    """
+    give_up = time.monotonic() + min(_START_SECONDS, time_left() * (1 - _CLEANUP_SHARE))
+    pause = 0.001
+    while launch.is_pending(path, processes.command_line(handle.agent.pid)):
+        if processes.are_visible() and not handle.agent.runs():
+            break
+        if time.monotonic() > give_up:
+            raise HookError(f"the shell in the new tmux session {handle.name} did not start the agent in time")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.02)
+    if not handle.agent.runs():
+        _check_status(handle, path, give_up)
+
+
+def _check_status(handle: Handle, path: Path, give_up: float) -> None:
+    """Raise if the pane's process ended before it became the agent; an agent that ended was started."""
+    panes = find(handle)
+    while panes and not panes[0].dead and processes.are_visible() and time.monotonic() < give_up:
+        time.sleep(_RETRY_SECONDS)  # tmux is about to learn that its child has ended
+        panes = find(handle)
+    if not panes:
+        raise HookError(f"the new tmux session {handle.name} vanished; do hooks in tmux.conf remove it?")
+    if panes[0].status in (launch.CANNOT_ENTER, launch.CANNOT_EXECUTE) or path.exists():
+        raise HookError(f"the agent was not started: {last_lines(panes[0], 3).strip() or 'its shell was killed'}")

@@ -1,0 +1,169 @@
+"""Hand an agent's argv and environment over to its pane, whole, and without showing them to anybody else.
+
+tmux refuses command lines over some 16 kB and expands parts of them, and its ``-e`` shows values to everybody.
+So the pane runs ``/bin/sh FILE``; the file is private, removes itself, and becomes the agent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from rouser import HookError
+
+CANNOT_ENTER: Final = 211
+CANNOT_EXECUTE: Final = 212
+
+_STALE_SECONDS: Final = 24 * 3600
+_SHELL: Final = "/bin/sh"
+_IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OF_THE_TERMINAL: Final = ("TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TMUX", "TMUX_PANE")
+# Of these the first three would lie about the pane, and to set the others ends one or another shell.
+_LEFT_OUT: Final = frozenset(
+    {
+        *_OF_THE_TERMINAL,
+        *("LINES", "COLUMNS", "OLDPWD"),
+        *("_", "BASHOPTS", "BASH_VERSINFO", "EUID", "OPTIND", "PPID", "SHELLOPTS", "UID"),
+    }
+)
+
+
+def directory() -> Path:
+    """Return the directory for launch files, made if need be: ours, and closed to everybody else.
+
+    :raises HookError: there is something else in its place, or it cannot be made.
+    """
+    path = _location()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = path.lstat()
+        if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
+            if status.st_mode & 0o077:
+                path.chmod(0o700)
+            return path
+    except OSError as error:
+        raise HookError(f"the directory {path} for launch files cannot be used: {error.strerror}") from error
+    raise HookError(f"{path}, which is to hold launch files, is not a directory of yours: move it away")
+
+
+def write(token: str, cwd: Path, command: Sequence[str], env: Mapping[str, str]) -> Path:
+    """Write the launch file of a runtime and return its path.
+
+    :raises HookError: it cannot be written, or an argument or variable holds a NUL.
+    """
+    text = _script(cwd, command, env)
+    path = directory() / f"{token}.sh"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a Path cannot be told how to open
+            file.write(text)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise HookError(f"the launch file {path} cannot be written: {error.strerror}") from error
+    return path
+
+
+def argv(path: Path) -> list[str]:
+    """Return what the pane must run."""
+    return [_SHELL, str(path)]
+
+
+def is_pending(path: Path, command_line: bytes) -> bool:
+    """Return whether a process with this command line is still on its way to become the agent."""
+    return path.exists() or os.fsencode(path) in command_line.split(b"\0")
+
+
+def sweep() -> None:
+    """Remove the launch files that commands left behind that were killed more than a day ago."""
+    oldest = time.time() - _STALE_SECONDS
+    with contextlib.suppress(OSError):
+        for path in directory().glob("*.sh"):
+            if path.lstat().st_mtime < oldest:
+                path.unlink(missing_ok=True)
+
+
+def check(cwd: Path, command: Sequence[str], env: Mapping[str, str]) -> None:
+    """Check what tmux would not: it reports success for a missing directory and for a missing program.
+
+    :raises HookError: ``cwd`` is no directory, or no program is found through the ``PATH`` in ``env``.
+    """
+    if not command:
+        raise HookError("the agent's command is empty")
+    if not cwd.is_absolute() or not cwd.is_dir():
+        raise HookError(f"the directory {cwd} does not exist")
+    program = command[0]
+    path = env.get("PATH", os.defpath)
+    places = [cwd / program] if "/" in program else [cwd / place / program for place in path.split(os.pathsep)]
+    if program.startswith("-") or not program or not any(_is_executable(place) for place in places):
+        where = "" if "/" in program else f" on PATH ({path})"
+        raise HookError(f"no program {program!r} that can be executed{where}: install it, or mend the agent's settings")
+
+
+def _is_executable(path: Path) -> bool:
+    try:
+        return path.is_file() and os.access(path, os.X_OK)
+    except ValueError:  # a NUL in it
+        return False
+
+
+def _location() -> Path:
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if runtime.startswith("/"):
+        with contextlib.suppress(OSError):
+            status = os.lstat(runtime)
+            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
+                return Path(runtime, "rouser-tmux")
+    home = os.environ.get("ROUSER_HOME")
+    if home:
+        return Path(home).absolute() / "launch"
+    import platformdirs  # noqa: PLC0415 - needed only here
+
+    return platformdirs.user_state_path("rouser") / "launch"
+
+
+def _script(cwd: Path, command: Sequence[str], env: Mapping[str, str]) -> bytes:
+    """Return a script that both dash and bash take, byte for byte, and that forks twice at most.
+
+    First it starts itself anew without the environment of the tmux server, which is nobody's wish. ``execfail``
+    makes bash go on to the last line, where other shells are brought by the trap.
+    """
+    environment = "".join(
+        f"export {name}={_quote(value)}\n"
+        for name, value in env.items()
+        if _IDENTIFIER.fullmatch(name) and name not in _LEFT_OUT
+    )
+    kept = " ".join(f'${{{name}+{name}="${name}"}}' for name in _OF_THE_TERMINAL)
+    script = f"""\
+[ "$1" ] || exec {_tool("env")} -i {kept} {_SHELL} "$0" -
+{_tool("rm")} -f -- "$0"
+set -- {" ".join(map(_quote, command))}
+command -v shopt >/dev/null && shopt -s execfail
+{environment}cd {_quote(str(cwd))} || exit {CANNOT_ENTER}
+unset OLDPWD
+trap 'exit {CANNOT_EXECUTE}' EXIT
+exec "$@"
+exit {CANNOT_EXECUTE}
+"""
+    try:
+        encoded = os.fsencode(script)
+    except UnicodeEncodeError:
+        raise HookError("an argument or environment variable of the agent holds text that no bytes stand for") from None
+    if b"\0" in encoded:
+        raise HookError("an argument or environment variable of the agent holds a NUL character, which none may")
+    return encoded
+
+
+def _tool(name: str) -> str:
+    places = [*os.defpath.split(os.pathsep), *os.environ.get("PATH", "").split(os.pathsep)]
+    found = (Path(place, name) for place in places if place.startswith("/"))
+    return _quote(str(next(filter(_is_executable, found), name)))
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"

@@ -1,0 +1,180 @@
+"""Find panes by the marks that rouser puts on them, wherever people renamed or moved them to."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+from rouser import HookError
+from rouser_tmux.client import NoServerError, Server
+from rouser_tmux.handle import Handle
+from rouser_tmux.processes import Process
+
+# User options of tmux. The first is also how a pane is looked up; HOME marks a session, the others a pane.
+RUNTIME: Final = "@rouser_runtime"
+SESSION: Final = "@rouser_session"
+NAME: Final = "@rouser_name"
+PID: Final = "@rouser_pid"
+HOME: Final = "@rouser_home"
+
+_FIELDS: Final = (
+    RUNTIME,
+    HOME,
+    SESSION,
+    NAME,
+    PID,
+    "pane_pid",
+    "pane_dead",
+    "pane_dead_status",
+    "pane_input_off",
+    "history_size",
+    "session_id",
+    "window_id",
+    "pane_id",
+    "pid",
+    "socket_path",  # last, as it may hold spaces
+)
+_FORMAT: Final = " ".join(f"#{{{field}}}" for field in _FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """A pane as one of the tmux sessions shows it; a window that is linked twice is shown twice.
+
+    :ivar token: the runtime that the pane is.
+    :ivar home: the runtime that the tmux session around it was created for.
+    :ivar rouser_session: id of the rouser session.
+    :ivar name: the name that the runtime was created under.
+    :ivar agent_pid: pid of the process that it was created with.
+    :ivar pid: pid of the process that runs in it, or ran until it ended.
+    :ivar dead: whether that process has ended.
+    :ivar status: exit status of that process; None if it runs or was killed.
+    :ivar input_off: whether tmux takes no input for it.
+    :ivar history: how many lines have scrolled off its screen.
+    :ivar session: tmux's id of the session.
+    :ivar window: tmux's id of the window.
+    :ivar id: tmux's id of the pane, never used again while the server lives.
+    :ivar server_pid: pid of the tmux server.
+    :ivar socket: path of the server's socket.
+    """
+
+    token: str
+    home: str
+    rouser_session: str
+    name: str
+    agent_pid: str
+    pid: int
+    dead: bool
+    status: int | None
+    input_off: bool
+    history: int
+    session: str
+    window: str
+    id: str
+    server_pid: int
+    socket: str
+
+    @property
+    def is_home(self) -> bool:
+        """Whether it is an agent's pane in the tmux session that was created for it."""
+        return self.token != "" and self.token == self.home
+
+    @property
+    def holds_agent(self) -> bool:
+        """Whether the process that it was created with has not ended, as far as tmux knows."""
+        return not self.dead and self.agent_pid == str(self.pid)
+
+    @property
+    def target(self) -> str:
+        """The exact target of the pane, within its window and session."""
+        return f"{self.session}:{self.window}.{self.id}"
+
+    def handle(self) -> Handle:
+        """Return the handle that was made when the runtime was created."""
+        server, agent = Process.identify(self.server_pid), Process.identify(self.pid)
+        return Handle(self.token, self.rouser_session, self.name, server, agent, self.socket)
+
+
+def list_panes(server: Server, condition: str, timeout: float | None = None) -> list[Pane]:
+    """Return the panes that satisfy a tmux format, those in their own tmux session first.
+
+    :raises NoServerError: there is no server.
+    :raises HookError: the server does not answer, or answers nonsense.
+    """
+    lines = server.ask("list-panes", "-a", "-f", condition, "-F", _FORMAT, timeout=timeout).splitlines()
+    return sorted((_parse(line) for line in lines), key=lambda pane: not pane.is_home)
+
+
+def marked_panes(server: Server, timeout: float | None = None) -> list[Pane]:
+    """Return the panes of all runtimes; raises like ``list_panes``."""
+    return list_panes(server, f"#{{{RUNTIME}}}", timeout)
+
+
+def find(handle: Handle) -> list[Pane]:
+    """Return the runtime's pane, once for each session that shows it, or nothing.
+
+    :raises HookError: the server does not answer, or answers nonsense.
+    """
+    return _find(handle, f"#{{==:#{{{RUNTIME}}},{handle.token}}}")
+
+
+def find_with_company(handle: Handle) -> list[Pane]:
+    """Return the runtime's pane, and all panes in the tmux session that was created for it; else like ``find``."""
+    ours = f"#{{==:#{{{RUNTIME}}},{handle.token}}}"
+    home = f"#{{==:#{{{HOME}}},{handle.token}}}"
+    return _find(handle, f"#{{||:{ours},{home}}}")
+
+
+def find_one(handle: Handle) -> Pane:
+    """Return the runtime's pane.
+
+    :raises HookError: there is none, or the server does not answer.
+    """
+    for pane in find(handle):
+        return pane
+    raise HookError(f"there is no tmux session {handle.name} of {handle.session_id[:8]} any more; restore it first")
+
+
+def socket_exists(path: str) -> bool:
+    """Return False if there is nothing at ``path``, and with it no server to be asked."""
+    try:
+        os.stat(path)  # noqa: PTH116 - Path.exists() takes "permission denied" for an answer
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _find(handle: Handle, condition: str) -> list[Pane]:
+    if not socket_exists(handle.socket):
+        return []
+    try:
+        return list_panes(handle.tmux, condition)
+    except NoServerError:
+        return []
+
+
+def _parse(line: str) -> Pane:
+    try:
+        token, home, session, name, agent, pid, dead, status, off, history, *ids, server, socket = line.split(" ", 14)
+        return Pane(
+            token,
+            home,
+            session,
+            name,
+            agent,
+            int(pid),
+            dead == "1",
+            int(status) if status else None,
+            off == "1",
+            int(history or 0),
+            ids[0],
+            ids[1],
+            ids[2],
+            int(server),
+            socket,
+        )
+    except (ValueError, IndexError):
+        raise HookError(f"tmux answered something unexpected: {line!r}") from None

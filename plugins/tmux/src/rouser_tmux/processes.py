@@ -1,0 +1,203 @@
+"""Tell processes apart by pid and start time, and end families of them, as ``proc(5)`` shows them.
+
+Where there is no ``/proc``, nothing is known of any process: none is said to run, and none is signalled.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rouser import time_left
+
+_PROC: Final = Path("/proc")
+_ENDED: Final = frozenset("ZXx")
+_SHORTEST_POLL: Final = 0.002
+_LONGEST_POLL: Final = 0.02
+
+# What is sent, and how many seconds it gets to work; None stands for the hangup that tmux or the kernel has sent.
+_STEPS: Final = ((None, 1.0), (signal.SIGTERM, 1.5), (signal.SIGKILL, 1.0))
+
+
+class _Stat(NamedTuple):
+    """Some fields of ``/proc/PID/stat``."""
+
+    state: str
+    parent: int
+    session: int
+    start: str
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process, never mistaken for a later one with the same pid.
+
+    :ivar pid: its process id.
+    :ivar start: when it started, in ticks since the boot that is named behind the dot; empty if unknown.
+    """
+
+    pid: int
+    start: str
+
+    @classmethod
+    def identify(cls, pid: int) -> Process:
+        """Return the process that has this pid now, a zombie included."""
+        stat = _read_stat(pid)
+        return cls(pid, stat.start if stat else "")
+
+    def runs(self) -> bool:
+        """Return whether it still runs; a zombie does not."""
+        stat = _read_stat(self.pid)
+        return stat is not None and stat.start == self.start and stat.state not in _ENDED
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal the process if it still runs, and never another one that got its pid."""
+        try:
+            if sys.platform == "linux" and hasattr(os, "pidfd_open"):
+                handle = os.pidfd_open(self.pid)
+                try:
+                    if self.runs():
+                        signal.pidfd_send_signal(handle, number)
+                finally:
+                    os.close(handle)
+            elif self.runs():
+                os.kill(self.pid, number)
+        except (ProcessLookupError, PermissionError):
+            pass  # gone, or not ours to end: the caller looks at what is left
+
+
+class Family:
+    """The processes that belong to some leaders: their sessions (``setsid(2)``) and their descendants.
+
+    A descendant that left both, a daemon, was meant to outlive its family, and is not counted.
+
+    :param leaders: session leaders, alive or not.
+    :param mark: how the ``TMUX`` variable of the members begins. Once a leader is gone, its number may be
+        another's; what claims to be of its session must then carry this mark.
+    """
+
+    def __init__(self, leaders: Iterable[Process], mark: str) -> None:
+        self._leaders = tuple(leaders)
+        self._mark = f"TMUX={mark}".encode(errors="surrogateescape")
+        self._known: set[Process] = set()
+
+    def living(self) -> list[Process]:
+        """Return the members that run now, the one that asks left out."""
+        table = dict(_read_all())
+        known = [member.pid for member in self._known if _holds(table, member)]
+        found = set(self._with_descendants(table, [*known, *self._session_members(table)]))
+        self._known = {
+            Process(pid, table[pid].start) for pid in found - {os.getpid()} if table[pid].state not in _ENDED
+        }
+        return sorted(self._known, key=lambda member: member.pid)
+
+    def _session_members(self, table: dict[int, _Stat]) -> Iterator[int]:
+        verified = {leader.pid for leader in self._leaders if _holds(table, leader)}
+        vacant = {leader.pid for leader in self._leaders} - table.keys()
+        for pid, stat in table.items():
+            if stat.session in verified or (stat.session in vacant and self._carries_mark(pid)):
+                yield pid
+
+    @staticmethod
+    def _with_descendants(table: dict[int, _Stat], members: list[int]) -> Iterator[int]:
+        children: dict[int, list[int]] = {}
+        for pid, stat in table.items():
+            children.setdefault(stat.parent, []).append(pid)
+        seen: set[int] = set()
+        while members:
+            pid = members.pop()
+            if pid not in seen:
+                seen.add(pid)
+                members += children.get(pid, ())
+                yield pid
+
+    def _carries_mark(self, pid: int) -> bool:
+        try:
+            environ = (_PROC / str(pid) / "environ").read_bytes()
+        except OSError:
+            return False
+        return any(entry.startswith(self._mark) for entry in environ.split(b"\0"))
+
+    def end(self) -> list[Process]:
+        """Wait for the members that a hangup was sent to, then terminate, then kill them; 3.5 s at most.
+
+        :returns: those that run nevertheless.
+        """
+        for number, seconds in _STEPS:
+            members = self.living()
+            if not members:
+                break
+            if number:
+                for member in members:
+                    member.send(number)
+            wait_until_gone(members, seconds)
+        return self.living()
+
+
+def wait_until_gone(processes: Iterable[Process], seconds: float) -> bool:
+    """Wait until none of the processes runs, or the time is over; return whether none does."""
+    give_up = time.monotonic() + min(seconds, time_left())
+    pause = _SHORTEST_POLL
+    waiting = list(processes)
+    while waiting := [process for process in waiting if process.runs()]:
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_POLL)
+    return True
+
+
+@functools.cache
+def are_visible() -> bool:
+    """Return whether this system shows its processes in ``/proc``."""
+    return _read_stat(os.getpid()) is not None
+
+
+def command_line(pid: int) -> bytes:
+    """Return the argv of a process, each element ended by NUL; empty for one that has ended."""
+    try:
+        return (_PROC / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _holds(table: dict[int, _Stat], process: Process) -> bool:
+    stat = table.get(process.pid)
+    return stat is not None and stat.start == process.start
+
+
+def _read_all() -> Iterator[tuple[int, _Stat]]:
+    try:
+        pids = [int(name) for name in os.listdir(_PROC) if name.isdecimal()]  # noqa: PTH208 - half the time of iterdir
+    except OSError:
+        return
+    for pid in pids:
+        stat = _read_stat(pid)
+        if stat:
+            yield pid, stat
+
+
+def _read_stat(pid: int) -> _Stat | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - read hundreds of times in a row
+            # The command's name may hold spaces and parentheses; the last parenthesis ends it.
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return _Stat(fields[0].decode(), int(fields[1]), int(fields[3]), f"{fields[19].decode()}.{_boot()}")
+
+
+@functools.cache
+def _boot() -> str:
+    """Return a few letters that differ from boot to boot: ticks start from zero in each."""
+    try:
+        return (_PROC / "sys/kernel/random/boot_id").read_text()[:8]
+    except OSError:
+        return "0"
