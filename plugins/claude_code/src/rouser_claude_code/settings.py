@@ -1,0 +1,124 @@
+"""What the user may set, parsed into one frozen value."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rouser import HookError
+
+KEYS: Final = ("arguments", "config_dir", "executable", "model", "permission_mode")
+
+# The choices of `claude --permission-mode` in 2.1.330; `default` is not listed by --help but taken, for `manual`.
+PERMISSION_MODES: Final = ("acceptEdits", "auto", "bypassPermissions", "default", "dontAsk", "manual", "plan")
+
+# Options that decide which conversation runs, or where: rouser's own business, or the end of every restore.
+_REFUSED: Final = {
+    "--resume": "rouser decides what is resumed",
+    "--continue": "rouser decides what is resumed",
+    "--fork-session": "rouser decides what is resumed",
+    "--from-pr": "rouser decides what is resumed",
+    "--session-id": "rouser pins the conversation's id",
+    "--print": "it does not keep a session in its terminal",
+    "--background": "it does not keep a session in its terminal",
+    "--bg": "it does not keep a session in its terminal",
+    "--cloud": "it does not keep a session in its terminal",
+    "--desktop": "it does not keep a session in its terminal",
+    "--teleport": "it does not keep a session in its terminal",
+    "--worktree": "the workspace plugin makes the workspace",
+    "--tmux": "the runtime plugin makes the terminal",
+    "--": "the prompt is the session's task",
+}
+_SHORT: Final = {"-r": "--resume", "-c": "--continue", "-p": "--print", "-w": "--worktree"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """The settings of one session, or those of the configuration.
+
+    :ivar executable: the client's name on PATH, or its path.
+    :ivar model: for ``--model``. None: the client's own default.
+    :ivar permission_mode: one of ``PERMISSION_MODES``. None: the client's own default.
+    :ivar arguments: more arguments for the client; where they repeat an option, they win.
+    :ivar config_dir: the client's configuration directory. None: what the environment says.
+    """
+
+    executable: str = "claude"
+    model: str | None = None
+    permission_mode: str | None = None
+    arguments: tuple[str, ...] = ()
+    config_dir: Path | None = None
+
+    @property
+    def home(self) -> Path:
+        """The directory in which the client keeps its transcripts and its register of live processes."""
+        if self.config_dir is not None:
+            return self.config_dir
+        configured = os.environ.get("CLAUDE_CONFIG_DIR")
+        return Path(configured) if configured else Path.home() / ".claude"
+
+
+def parse(table: Mapping[str, Any]) -> Settings:
+    """Read a settings table, of the configuration or of a session.
+
+    :param table: keys as in ``KEYS``; an empty value means that the key is not set.
+    :raises HookError: a key is unknown or a value unusable, and what is allowed.
+    """
+    unknown = sorted(set(table) - set(KEYS))
+    if unknown:
+        raise HookError(f"unknown setting {unknown[0]!r}: allowed are {', '.join(KEYS)}")
+    return Settings(
+        executable=os.path.expanduser(_text(table, "executable") or "claude"),  # noqa: PTH111  # a bare name stays one
+        model=_text(table, "model"),
+        permission_mode=_permission_mode(_text(table, "permission_mode")),
+        arguments=_arguments(table.get("arguments", ())),
+        config_dir=_directory(_text(table, "config_dir")),
+    )
+
+
+def _text(table: Mapping[str, Any], key: str) -> str | None:
+    value = table.get(key)
+    if value is not None and (not isinstance(value, str) or "\0" in value):
+        raise HookError(f"{key} must be a string")
+    return value or None
+
+
+def _permission_mode(value: str | None) -> str | None:
+    if value is not None and value not in PERMISSION_MODES:
+        raise HookError(f"permission_mode is {value!r}: allowed are {', '.join(PERMISSION_MODES)}")
+    return value
+
+
+def _directory(value: str | None) -> Path | None:
+    if value is None:
+        return None
+    path = Path(value).expanduser()
+    if not path.is_absolute():
+        raise HookError(f"config_dir is {value!r}: it must be an absolute path")
+    return path
+
+
+def _arguments(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        try:
+            value = shlex.split(value)
+        except ValueError as error:
+            raise HookError(f"arguments cannot be split into words: {error}; quote them as for a shell") from error
+    if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
+        raise HookError("arguments must be a list of strings, or one string in shell quoting")
+    _refuse_conflicts(value)
+    return tuple(value)
+
+
+def _refuse_conflicts(arguments: Sequence[str]) -> None:
+    for word in arguments:
+        if "\0" in word:
+            raise HookError("arguments hold a NUL character, which no command line can carry")
+        option = word if word == "--" else word.partition("=")[0]
+        reason = _REFUSED.get(_SHORT.get(option[:2], option))
+        if reason:
+            raise HookError(f"the argument {word!r} cannot be used: {reason}; leave it out")

@@ -1,0 +1,181 @@
+"""The hooks together: what a host gets at spawn, at a restore, and from the doctor."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rouser import ActivityState, HookError
+from rouser.deadline import call_within
+from rouser_claude_code.plugin import ClaudeCodeAgent
+
+CONFIG = {
+    "model": "opus",
+    "permission_mode": "acceptEdits",
+    "arguments": ["--verbose", "--model", "sonnet"],
+}
+OPTIONS = ["--model", "opus", "--permission-mode", "acceptEdits", "--verbose", "--model", "sonnet"]
+
+
+@pytest.fixture
+def agent():
+    return ClaudeCodeAgent()
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Return a function that writes a stand-in for the client's executable."""
+
+    def write(text):
+        path = tmp_path / "claude-stand-in"
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+        return str(path)
+
+    return write
+
+
+def test_a_spawn_starts_under_the_sessions_own_id(agent, make_session):
+    session = make_session(CONFIG)
+    assert agent.agent_find_conversation(session).id == session.id
+    assert agent.agent_launch_command(session) == ["claude", "--session-id", session.id, *OPTIONS]
+    assert agent.agent_initial_prompt(session) == "fix the flaky test"
+    assert agent.agent_prompt_arguments(session, "fix the flaky test") == ["--", "fix the flaky test"]
+
+
+def test_a_restore_resumes_the_same_id_with_the_same_options(agent, make_session, put_transcript):
+    put_transcript("finished")
+    session = make_session(CONFIG)
+    assert agent.agent_restore_command(session) == ["claude", "--resume", session.id, *OPTIONS]
+    assert agent.agent_prompt_accepted(session, "RUNENV first prompt") is True
+    assert agent.agent_prompt_accepted(session, "another") is False
+
+
+def test_a_session_that_was_never_prompted_is_started_afresh(agent, make_session):
+    session = make_session()
+    assert agent.agent_restore_command(session) is None
+    assert agent.agent_prompt_accepted(session, "x") is False
+
+
+def test_after_an_early_crash_the_launch_takes_the_new_id(agent, make_session, put_transcript):
+    put_transcript("stub")
+    conversation = agent.agent_find_conversation(make_session())
+    session = make_session(conversation=conversation)
+    assert agent.agent_restore_command(session) is None
+    assert agent.agent_launch_command(session) == ["claude", "--session-id", conversation.id]
+    assert conversation.id != session.id
+
+
+def test_nothing_is_changed_by_asking(agent, make_session, put_transcript, home):
+    path = put_transcript("stub")
+    session = make_session()
+    before = {entry: entry.stat().st_mtime_ns for entry in home.parent.rglob("*")}
+    agent.agent_find_conversation(session)
+    agent.agent_restore_command(session)
+    agent.agent_launch_command(session)
+    agent.agent_environment(session)
+    agent.agent_detect_activity(session)
+    agent.agent_prompt_arguments(session, "x")
+    assert path in before
+    assert {entry: entry.stat().st_mtime_ns for entry in home.parent.rglob("*")} == before
+
+
+def test_a_transcript_that_cannot_be_read_leaves_the_prompts_fate_untold(agent, make_session, home):
+    home.mkdir()
+    (home / "projects").write_text("")
+    assert agent.agent_prompt_accepted(make_session(), "x") is None
+
+
+def test_the_environment_cuts_the_ties_to_an_outer_client(agent, make_session):
+    environment = agent.agent_environment(make_session())
+    removed = {"CLAUDECODE", "CLAUDE_CODE_CHILD_SESSION", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT"}
+    assert all(environment[name] is None for name in removed)
+    assert environment["CLAUDE_CODE_FORCE_SESSION_PERSISTENCE"] == "1"
+    assert "CLAUDE_CONFIG_DIR" not in environment
+
+
+def test_a_configured_directory_is_where_the_client_and_the_plugin_look(
+    agent, make_session, put_transcript, home, monkeypatch
+):
+    put_transcript("finished")
+    monkeypatch.delenv("CLAUDE_CONFIG_DIR")
+    session = make_session({"config_dir": str(home)})
+    assert agent.agent_environment(session)["CLAUDE_CONFIG_DIR"] == str(home)
+    assert agent.agent_restore_command(session) is not None
+
+
+def test_activity_comes_from_the_sessions_conversation(agent, make_session, put_transcript):
+    put_transcript("question")
+    assert agent.agent_detect_activity(make_session()) is ActivityState.WAITING_INPUT
+
+
+def test_validate_takes_a_client_that_is_there(agent, make_session):
+    agent.agent_validate(make_session({"executable": sys.executable}))
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"executable": "no-such-client-anywhere"}, "there is no program 'no-such-client-anywhere'"),
+        ({"executable": sys.executable, "permission_mode": "yolo"}, "permission_mode is 'yolo'"),
+        ({"executable": sys.executable, "arguments": ["--continue"]}, "rouser decides what is resumed"),
+    ],
+)
+def test_validate_refuses_what_cannot_be_run(agent, make_session, config, words):
+    with pytest.raises(HookError, match=words):
+        agent.agent_validate(make_session(config))
+
+
+def test_doctor_tells_the_version_and_the_directory(agent, script):
+    agent.plugin_configure({"executable": script("echo '2.1.330 (Claude Code)'")})
+    client, data = agent.plugin_diagnose()
+    assert (client.ok, data.ok) == (True, True)
+    assert client.message.endswith("version 2.1.330 (Claude Code)")
+
+
+def test_doctor_tells_that_there_is_no_client(agent):
+    agent.plugin_configure({"executable": "no-such-client-anywhere"})
+    client = agent.plugin_diagnose()[0]
+    assert not client.ok
+    assert client.remedy
+
+
+def test_doctor_tells_that_the_client_fails(agent, script):
+    agent.plugin_configure({"executable": script("exit 3")})
+    client = agent.plugin_diagnose()[0]
+    assert not client.ok
+    assert "exit status 3" in client.message
+
+
+def test_doctor_gives_up_on_a_client_that_hangs_and_ends_its_children(agent, script, tmp_path):
+    pid_file = tmp_path / "pid"
+    agent.plugin_configure({"executable": script(f"sleep 600 & echo $! > {pid_file}; wait")})
+    client = call_within(2, agent.plugin_diagnose)[0]
+    assert not client.ok
+    assert "timed out" in client.message
+    assert eventually(lambda: not is_running(int(pid_file.read_text())))
+
+
+def test_importing_the_plugin_starts_nothing_heavy():
+    code = "import sys, rouser_claude_code.plugin; print({'subprocess', 'asyncio'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=30)
+    assert run.stdout == "set()\n"
+
+
+def is_running(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def eventually(condition, seconds=5.0):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
