@@ -153,6 +153,13 @@ class PartialFailureError(RouserError):
     exit_code = 17
 
 
+class SessionAliveError(RouserError):
+    """The session's agent is alive, and what was asked for needs it to be dead."""
+
+    kind = "session_alive"
+    exit_code = 18
+
+
 class HookError(RouserError):
     """What a plugin raises for a failure that people should read as one line.
 

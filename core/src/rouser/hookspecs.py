@@ -335,6 +335,16 @@ class PluginSpec(Protocol):
 
     @_optional
     @_routed
+    def plugin_scratch_settings(self, directory: Path) -> Mapping[str, Any]:
+        """Return settings under which the plugin works apart from everything that is the user's own.
+
+        ``rouser demo`` and tests run with them: a backend and files of their own, all below ``directory``, an
+        existing, private and empty directory with a short path. Called before ``plugin_configure``.
+        """
+        return {}
+
+    @_optional
+    @_routed
     def plugin_diagnose(self) -> Sequence[Diagnosis]:
         """Return what ``rouser doctor`` should tell of the plugin's own needs: programs, versions, access."""
         return ()

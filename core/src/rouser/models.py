@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, TypeAlias
-
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+from typing import Any, Final
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 

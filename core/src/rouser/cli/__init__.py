@@ -1,1 +1,5 @@
-"""The command line."""
+"""The ``rouser`` command."""
+
+from rouser.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,141 @@
+"""The command group, and the one place where errors become messages and exit codes.
+
+Importing this module costs little more than importing click: each command is a module of its own that is
+imported when it runs, and ``--help``, ``--version`` and completion need none of them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from rouser._version import __version__
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+COMMANDS: Final = {
+    "spawn": "Start an agent on a task, in a workspace and a runtime of its own.",
+    "ls": "List sessions and tell which are alive.",
+    "show": "Show everything that is known of a session.",
+    "restore": "Bring terminated sessions back.",
+    "attach": "Attach the terminal to a session's agent.",
+    "send": "Send a message to a session's agent.",
+    "logs": "Print what a session's agent printed last.",
+    "kill": "End sessions' agents; their work stays.",
+    "rm": "Remove sessions and their workspaces.",
+    "plugins": "List the plugins and what became of each.",
+    "doctor": "Check that everything rouser needs is in order.",
+    "demo": "Watch terminated sessions come back, on a scratch repository.",
+    "completion": "Print the script that completes commands and ids in a shell.",
+}
+"""Every command with its one-line help, in the order of ``rouser --help``; a test holds them against the modules."""
+
+INTERRUPTED: Final = 130
+INTERNAL_ERROR: Final = 70
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are invoked."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command; None when there is none of that name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"rouser.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the names of commands without importing any."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Ids may be shortened to any unambiguous prefix; names work too. Start with: rouser demo",
+)
+@click.version_option(__version__, message="rouser %(version)s")
+@click.option("--debug", is_flag=True, envvar="ROUSER_DEBUG", help="Show tracebacks of errors.")
+def cli(debug: bool) -> None:
+    """Run coding agents side by side, and bring their sessions back after a crash or reboot.
+
+    Each session is one agent on one task, in its own workspace and its own runtime. When the machine
+    reboots or the runtime dies, `rouser restore` puts it back: same workspace with its uncommitted work,
+    same conversation, same name to attach to.
+    """
+    del debug
+
+
+def main() -> None:
+    """Run the command line and exit with the code that docs/exit-codes.md gives."""
+    arguments = sys.argv[1:]
+    as_json = _wants_json(arguments)
+    if as_json:
+        from rouser.cli.output import reserve_stdout
+
+        reserve_stdout()
+    try:
+        code = cli.main(prog_name="rouser", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has gone; a second failure while Python flushes would be noise.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 1
+    except Exception as error:
+        if "--debug" in arguments or os.environ.get("ROUSER_DEBUG"):
+            raise
+        code = _report(error, as_json=as_json)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    """Tell whether ``--json`` was given, before anything has been parsed that could fail."""
+    return "--json" in (arguments[: arguments.index("--")] if "--" in arguments else arguments)
+
+
+def _report(error: Exception, *, as_json: bool) -> int:
+    """Write one line about ``error``, and with ``--json`` a document; return the exit code."""
+    kind, message, code = _describe(error)
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        click.echo(error.ctx.get_usage(), err=True)
+    click.echo(message if code == INTERRUPTED else f"error: {message}", err=True)
+    if as_json:
+        from rouser.cli.output import write_json
+
+        write_json({"error": {"kind": kind, "message": message}})
+    return code
+
+
+def _describe(error: Exception) -> tuple[str, str, int]:
+    if isinstance(error, click.Abort):
+        return "interrupted", "interrupted", INTERRUPTED
+    if isinstance(error, click.ClickException):
+        return "usage", error.format_message(), error.exit_code
+    from rouser.cli.output import printable
+    from rouser.errors import RouserError
+
+    text = printable(" ".join(str(error).split()))
+    if isinstance(error, RouserError):
+        return error.kind, text, error.exit_code
+    hint = "this is a defect of rouser; run it again with --debug and report the traceback"
+    return "internal", f"{type(error).__name__}: {text} ({hint})", INTERNAL_ERROR

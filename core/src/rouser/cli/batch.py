@@ -1,0 +1,39 @@
+"""One action on several sessions, each reported by itself; one failure does not stop the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rouser.cli.fields import FIELDS, session_fields
+from rouser.cli.output import say, write_json
+from rouser.errors import PartialFailureError, RouserError
+from rouser.models import Session
+
+
+def for_each(texts: Sequence[str], action: Callable[[str], Session], *, done: str, as_json: bool) -> int:
+    """Do ``action`` for each id and return the exit code.
+
+    :param done: what has been done when it worked, in one word.
+    :raises RouserError: the only one failed, and nobody asked for JSON.
+    """
+    objects: list[dict[str, Any]] = []
+    failures: list[RouserError] = []
+    for text in dict.fromkeys(texts):
+        try:
+            session = action(text)
+        except RouserError as error:
+            failures.append(error)
+            failed = {"kind": error.kind, "message": str(error)}
+            objects.append({**dict.fromkeys(FIELDS), "id": text, "error": failed})
+            if len(texts) == 1 and not as_json:
+                raise
+            say(f"error: {error}")
+        else:
+            objects.append({**session_fields(session, alive=False), "error": None})
+            say(f"{done} {session.name or session.short_id}")
+    if as_json:
+        write_json(objects)
+    if not failures:
+        return 0
+    return failures[0].exit_code if len(texts) == 1 else PartialFailureError.exit_code

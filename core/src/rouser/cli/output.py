@@ -1,0 +1,87 @@
+"""What commands write: JSON documents, tables, lines for people; nothing from a session can steer the terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+_stdout = 1
+
+_CONTROL: Final = dict.fromkeys((*range(32), *range(127, 160)), "�")
+_CONTROL_BUT_LAYOUT: Final = {code: text for code, text in _CONTROL.items() if code not in {0x09, 0x0A}}
+
+
+def reserve_stdout() -> None:
+    """Keep the standard output for :func:`write_json`: whatever else is printed there goes to standard error.
+
+    On the level of file descriptors, so that a plugin's ``print`` and the programs that it runs are caught too.
+    """
+    global _stdout  # noqa: PLW0603 - the process has one standard output
+    if _stdout == 1:
+        sys.stdout.flush()
+        _stdout = os.dup(1)
+        os.dup2(2, 1)
+
+
+def write_json(document: Any) -> None:
+    """Write one JSON document and a newline to the standard output."""
+    import json
+
+    data = (json.dumps(document, indent=2) + "\n").encode()
+    while data:
+        data = data[os.write(_stdout, data) :]
+
+
+def printable(text: str) -> str:
+    """Return ``text`` on one line, its control characters (C0, DEL, C1) replaced; lone surrogates too."""
+    return text.translate(_CONTROL).encode("utf-8", "replace").decode()
+
+
+def printable_lines(text: str) -> str:
+    """Like :func:`printable`, but newlines and tabs stay."""
+    return text.translate(_CONTROL_BUT_LAYOUT).encode("utf-8", "replace").decode()
+
+
+def say(text: str) -> None:
+    """Write a line for people to standard error."""
+    click.echo(printable(text), err=True)
+
+
+def wants_colour() -> bool:
+    """Return whether standard output is a terminal that wants colours and symbols."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, elastic: str) -> None:
+    """Draw a table on standard output: fitted to a terminal, plain and uncut elsewhere.
+
+    :param elastic: the header of the column that may be cut to fit.
+    """
+    cells = [[printable(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _draw(headers, cells, elastic)
+        return
+    widths = [max(map(len, column)) for column in zip(headers, *cells, strict=True)]
+    for row in (headers, *cells):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _draw(headers: Sequence[str], cells: Sequence[Sequence[str]], elastic: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold" if wants_colour() else "")
+    for index, header in enumerate(headers):
+        width = max([len(header), *(len(row[index]) for row in cells)])
+        if header == elastic:
+            drawn.add_column(header, no_wrap=True, overflow="ellipsis", ratio=1, min_width=8)
+        else:
+            drawn.add_column(header, no_wrap=True, min_width=width)
+    for row in cells:
+        drawn.add_row(*(Text(cell) for cell in row))
+    Console(no_color=not wants_colour(), highlight=False).print(drawn)

@@ -1,0 +1,50 @@
+"""What commands share: the store, the configuration, the plugins; each made when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from rouser.cli.output import say
+from rouser.config import Config, load_config
+from rouser.host import Host
+from rouser.paths import home
+from rouser.store import Store
+
+
+class State:
+    """The store, configuration and plugins of one command.
+
+    :param repository: the directory whose ``rouser.toml`` counts. None: no repository's does.
+    """
+
+    def __init__(self, repository: Path | None = None) -> None:
+        self.store: Final = Store(home())
+        self.config: Final[Config] = load_config(repository)
+        self._host: Host | None = None
+
+    @property
+    def host(self) -> Host:
+        """The plugins, loaded at the first use."""
+        if self._host is None:
+            self._host = Host.load(self.config.plugins, self.config.hook_timeout)
+        return self._host
+
+    @property
+    def problems(self) -> list[str]:
+        """What went wrong with plugins without being asked for, a line each."""
+        return [] if self._host is None else list(dict.fromkeys(self._host.problems))
+
+
+@contextmanager
+def opened(repository: Path | None = None) -> Iterator[State]:
+    """Provide a command's state; at the end say what went wrong with plugins, and close the store."""
+    state = State(repository)
+    try:
+        yield state
+    finally:
+        for problem in state.problems:
+            say(f"warning: {problem}")
+        state.store.close()

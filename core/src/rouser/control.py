@@ -1,0 +1,163 @@
+"""Sending to, killing and removing sessions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rouser.errors import LivenessUnknownError, MessageNotSentError, PluginError, SessionAliveError
+from rouser.host import Host
+from rouser.launch import last_output
+from rouser.liveness import find_stray, is_over, probe
+from rouser.models import ActivityState, PromptReceipt, PromptState, Session, SessionStatus
+from rouser.providers import Agent, Runtime, Workspace
+from rouser.store import Store, now
+
+
+def send(host: Host, store: Store, text: str, message: str | None) -> Session:
+    """Type a message into a session's agent and submit it.
+
+    :param text: id, name or id prefix of the session.
+    :param message: what to send. None: the session's initial prompt, whose receipt is brought up to date.
+    :returns: the record.
+    :raises MessageNotSentError: the agent does not run, or the message is blank.
+    :raises LivenessUnknownError: it is unknown whether the agent runs; nothing was sent.
+    :raises PluginError: the runtime did not deliver it.
+    """
+    session = store.find(text)
+    host.require(session.runtime, "runtime")
+    runtime = Runtime(host, session.runtime)
+    with store.lock(session.id, "send"):
+        session = store.get(session.id)
+        words = _initial_prompt(host, session) if message is None else message
+        if not words.strip():
+            raise MessageNotSentError(f"{session.short_id}: there is nothing to send: the message is blank")
+        handle = _require_alive(runtime, session)
+        runtime.send_message(handle, words)
+        if message is not None:
+            store.note(session, "message_sent", {"characters": len(words)})
+            return session
+        receipt = PromptReceipt(state=PromptState.HANDED_OVER, at=now(), reason="sent by hand")
+        return store.update(replace(session, prompt=receipt), "prompt_handed_over", {"reason": receipt.reason})
+
+
+def _initial_prompt(host: Host, session: Session) -> str:
+    host.require(session.agent, "agent")
+    return Agent(host, session.agent).initial_prompt(session)
+
+
+def _require_alive(runtime: Runtime, session: Session) -> str:
+    liveness = probe(runtime, session)
+    short = session.short_id
+    if liveness.alive is None:
+        raise LivenessUnknownError(
+            f"{short}: it is unknown whether the agent runs ({liveness.reason}). Nothing was sent."
+        )
+    if not liveness.alive or liveness.stray or liveness.handle is None:
+        raise MessageNotSentError(
+            f"{short}: nothing was sent: its agent is not running. Restore it first: rouser restore {short}"
+        )
+    return liveness.handle
+
+
+def kill(host: Host, store: Store, text: str) -> Session:
+    """End a session's runtime and everything in it; workspace and conversation stay. Idempotent.
+
+    :param text: id, name or id prefix of the session.
+    :returns: the record, its status killed.
+    :raises PluginError: the runtime could not be ended, or it is unknown whether it was; the record stays as it is.
+    """
+    session = store.find(text)
+    host.require(session.runtime, "runtime")
+    runtime = Runtime(host, session.runtime)
+    with store.lock(session.id, "kill"):
+        session = store.get(session.id)
+        output = _end_runtimes(runtime, session)
+        if session.status is SessionStatus.KILLED and session.pending is None:
+            return session
+        status = session.status if session.status is SessionStatus.MERGED else SessionStatus.KILLED
+        killed = replace(session, status=status, activity=ActivityState.EXITED, pending=None)
+        killed = store.update(killed, "killed", {"last_output": output} if output else {})
+    if killed.status is not session.status:
+        host.notify("session_status_changed", session=killed, old=session.status, new=killed.status)
+    return killed
+
+
+def _end_runtimes(runtime: Runtime, session: Session) -> str:
+    """End the recorded runtime, and the one that an interrupted command may have left."""
+    output = ""
+    if session.pending is not None:
+        stray = find_stray(runtime, session)
+        if stray is not None:
+            runtime.destroy(stray.handle)
+    if session.runtime_handle is not None:
+        if not is_over(session):
+            output = last_output(runtime, session.runtime_handle)
+        runtime.destroy(session.runtime_handle)
+    return output
+
+
+def remove(host: Host, store: Store, text: str, *, force: bool = False, keep_workspace: bool = False) -> Session:
+    """Remove a session: its workspace if no work is lost by that, and its record; its history stays.
+
+    :param text: id, name or id prefix of the session.
+    :param force: end a live agent first, and remove the workspace even if that loses work.
+    :param keep_workspace: leave the workspace where it is.
+    :returns: the record as it was.
+    :raises SessionAliveError: its agent is alive and ``force`` is False.
+    :raises LivenessUnknownError: it is unknown whether it is alive and ``force`` is False.
+    :raises PluginError: the workspace holds work and ``force`` is False, or could not be removed.
+    """
+    session = store.find(text)
+    host.require(session.runtime, "runtime")
+    runtime = Runtime(host, session.runtime)
+    with store.lock(session.id, "rm"):
+        session = store.get(session.id)
+        if not force:
+            _require_dead(runtime, session)
+        if not keep_workspace and session.workspace_path is not None:
+            host.require(session.workspace, "workspace")
+        _end_runtimes(runtime, session)
+        if not keep_workspace and session.workspace_path is not None:
+            Workspace(host, session.workspace).destroy(session.workspace_path, force=force)
+        store.remove(session, "removed", {"workspace_kept": keep_workspace})
+    return session
+
+
+def _require_dead(runtime: Runtime, session: Session) -> None:
+    short = session.short_id
+    if is_over(session):
+        return
+    liveness = probe(runtime, session)
+    if liveness.alive:
+        raise SessionAliveError(
+            f"{short} is still running. End it first: rouser kill {short}, or remove it all the same: "
+            f"rouser rm {short} --force"
+        )
+    if liveness.alive is None:
+        raise LivenessUnknownError(
+            f"{short}: it is unknown whether the agent still runs ({liveness.reason}). Nothing was removed."
+        )
+
+
+def output_of(host: Host, store: Store, text: str, lines: int) -> str:
+    """Return the last lines of a session's terminal: from its runtime, else what was kept when it ended.
+
+    :param lines: how many, 1 to 100,000.
+    :raises PluginError: the runtime does not answer and nothing was kept.
+    """
+    session = store.find(text)
+    kept = ""
+    for entry in reversed(store.history(session.id)):
+        if entry.detail.get("last_output"):
+            kept = str(entry.detail["last_output"])
+            break
+    if session.runtime_handle is None:
+        return kept
+    try:
+        host.require(session.runtime, "runtime")
+        output = Runtime(host, session.runtime).get_output(session.runtime_handle, lines)
+    except PluginError:
+        if kept:
+            return "\n".join(kept.splitlines()[-lines:])
+        raise
+    return kept if output is None else output

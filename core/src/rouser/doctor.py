@@ -1,0 +1,122 @@
+"""What ``rouser doctor`` looks at: state directory, database, plugins, sessions, and what nobody owns."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+
+from rouser.errors import PluginError, RouserError
+from rouser.host import Host
+from rouser.loader import PluginState
+from rouser.models import Diagnosis, Session
+from rouser.providers import Runtime, Workspace
+from rouser.store import Store
+
+
+def examine(host: Host, store: Store) -> list[Diagnosis]:
+    """Return all findings, good and bad; never raises for what it finds."""
+    findings = list(_state_directory(store))
+    try:
+        sessions = store.sessions()
+        problems = store.check_integrity()
+    except RouserError as error:
+        findings.append(Diagnosis(subject="database", ok=False, message=str(error)))
+        sessions = []
+    else:
+        findings.append(_database(store, sessions, problems))
+    findings += _plugins(host)
+    findings += _interrupted(sessions)
+    findings += _orphans(host, {session.id for session in sessions})
+    return findings
+
+
+def _state_directory(store: Store) -> Iterator[Diagnosis]:
+    directory = store.path.parent
+    if not directory.exists():
+        yield Diagnosis(subject="state", ok=True, message=f"{directory} will be made when it is needed")
+        return
+    for path, allowed in ((directory, 0o700), (store.path, 0o600)):
+        if not path.exists():
+            continue
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            yield Diagnosis(
+                subject="state",
+                ok=False,
+                message=f"{path} can be read by others (mode {mode:o})",
+                remedy=f"chmod {allowed:o} {path}",
+            )
+        else:
+            yield Diagnosis(subject="state", ok=True, message=f"{path} is private")
+
+
+def _database(store: Store, sessions: list[Session], problems: list[str]) -> Diagnosis:
+    if problems:
+        return Diagnosis(
+            subject="database",
+            ok=False,
+            message=f"{store.path} is damaged: {problems[0]}",
+            remedy="put a backup in its place, or move it away to start anew",
+        )
+    count = "1 session" if len(sessions) == 1 else f"{len(sessions)} sessions"
+    return Diagnosis(subject="database", ok=True, message=f"sound, {count}")
+
+
+def _plugins(host: Host) -> Iterator[Diagnosis]:
+    if not host.plugins:
+        yield Diagnosis(
+            subject="plugins", ok=False, message="none are installed", remedy='pip install "rouser[standard]"'
+        )
+    for info in host.plugins:
+        if info.state is not PluginState.LOADED:
+            blocked = info.state is PluginState.BLOCKED
+            yield Diagnosis(subject=info.name, ok=blocked, message=f"{info.state}: {info.error}")
+            continue
+        try:
+            found = Runtime(host, info.name).diagnose()
+        except PluginError as error:
+            found = [Diagnosis(subject=info.name, ok=False, message=str(error))]
+        label = f"{info.distribution} {info.version}".strip() or "registered"
+        yield from found or [Diagnosis(subject=info.name, ok=True, message=label)]
+
+
+def _interrupted(sessions: list[Session]) -> Iterator[Diagnosis]:
+    for session in sessions:
+        if session.pending is not None:
+            yield Diagnosis(
+                subject=session.short_id,
+                ok=False,
+                message="a command was interrupted while it started the agent",
+                remedy=f"rouser restore {session.short_id}, or rouser rm {session.short_id}",
+            )
+
+
+def _orphans(host: Host, known: set[str]) -> Iterator[Diagnosis]:
+    for name in host.names("runtime"):
+        try:
+            runtimes = Runtime(host, name).discover() or []
+        except PluginError as error:
+            yield Diagnosis(subject=name, ok=False, message=str(error))
+            continue
+        for found in runtimes:
+            if found.session_id not in known:
+                yield Diagnosis(
+                    subject=name,
+                    ok=False,
+                    message=f'"{found.name}" runs for session {found.session_id[:8]}, which is on record nowhere here',
+                    remedy="end it by hand, unless another ROUSER_HOME knows it",
+                )
+    for name in host.names("workspace"):
+        try:
+            workspaces = Workspace(host, name).discover()
+        except PluginError as error:
+            yield Diagnosis(subject=name, ok=False, message=str(error))
+            continue
+        for workspace in workspaces:
+            if workspace.session_id not in known:
+                yield Diagnosis(
+                    subject=name,
+                    ok=False,
+                    message=f"{workspace.path} belongs to no session",
+                    remedy="look what is in it, then remove it by hand",
+                )

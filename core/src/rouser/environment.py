@@ -1,0 +1,60 @@
+"""The environment of an agent: the caller's, without what belongs to the caller's terminal alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+_OF_THE_TERMINAL: Final = frozenset(
+    {
+        "_",
+        "COLUMNS",
+        "LINES",
+        "OLDPWD",
+        "PWD",
+        "SHLVL",
+        "STY",
+        "TERM",
+        "TERMCAP",
+        "TERM_PROGRAM",
+        "TERM_PROGRAM_VERSION",
+        "TERM_SESSION_ID",
+        "TMUX",
+        "TMUX_PANE",
+        "WINDOW",
+        "WINDOWID",
+        "_ROUSER_COMPLETE",
+    }
+)
+
+
+def environment_for(session_id: str, wanted: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the whole environment for a session's agent.
+
+    As if the agent had been started by hand in the shell where rouser was: what is exported there (``PATH``,
+    keys, proxies) reaches it. ``ROUSER_SESSION_ID`` is added.
+
+    :param wanted: what the agent's plugin sets, or with None removes.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_THE_TERMINAL}
+    environment["ROUSER_SESSION_ID"] = session_id
+    for name, value in wanted.items():
+        if value is None:
+            environment.pop(name, None)
+        else:
+            environment[name] = value
+    return environment
+
+
+def without_variables(command: Sequence[str], wanted: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Return ``command`` so that it drops the variables that the agent's plugin removes.
+
+    Leaving them out of the environment is not enough: a runtime may add its own, as a tmux server adds those
+    of whoever started it.
+    """
+    removed = [name for name, value in wanted.items() if value is None]
+    if not removed:
+        return tuple(command)
+    options = [option for name in removed for option in ("-u", name)]
+    return ("env", *options, *command)

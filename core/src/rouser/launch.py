@@ -1,0 +1,230 @@
+"""Starting a session's agent, for spawn and restore alike: command, intent, runtime, record, prompt, proof.
+
+The order is what makes a crash harmless. The intent is recorded before the runtime is created, and the new
+handle right after, so that at every moment the next command can tell what may be running.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from rouser.environment import environment_for, without_variables
+from rouser.errors import AgentNotStartedError, HookTimeoutError, PluginError
+from rouser.models import PromptReceipt, PromptState, RuntimeIntent, Session, SessionStatus
+from rouser.providers import Agent, Runtime
+from rouser.store import Store, now
+
+OUTPUT_LINES: Final = 200
+_SHOWN_LINES: Final = 8
+_FIRST_PAUSE: Final = 0.02
+_LONGEST_PAUSE: Final = 0.25
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaunchPlan:
+    """What is going to be started, and why.
+
+    :ivar session: the record, with the conversation that the command is about.
+    :ivar command: the agent's argv, without the arguments that carry the prompt.
+    :ivar resumed: whether the command resumes the conversation.
+    :ivar prompt: the text to be delivered; empty when there is none, or when it must not be sent again.
+    :ivar prompt_arguments: the argv tail that carries it. None: it goes through the runtime.
+    :ivar environment: variables that the agent's plugin sets, or with None removes.
+    :ivar evidence: one line on the ``conversation`` and one on the ``prompt``.
+    """
+
+    session: Session
+    command: tuple[str, ...]
+    resumed: bool
+    prompt: str
+    prompt_arguments: tuple[str, ...] | None
+    environment: Mapping[str, str | None]
+    evidence: Mapping[str, str]
+
+    @property
+    def full_command(self) -> tuple[str, ...]:
+        """The agent's argv, the arguments that carry the prompt included."""
+        return self.command + (self.prompt_arguments or ())
+
+    @property
+    def prompt_in_command(self) -> bool:
+        """Whether the command itself delivers the prompt."""
+        return bool(self.prompt) and self.prompt_arguments is not None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """What became of the prompt.
+
+    :ivar session: the record with the new receipt.
+    :ivar sent: whether the prompt was delivered.
+    :ivar warning: why not, and what to do; empty when there is nothing to say.
+    """
+
+    session: Session
+    sent: bool
+    warning: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Events:
+    """What the history calls the steps of a start."""
+
+    begun: str
+    done: str
+
+
+SPAWN: Final = Events(begun="spawn_begun", done="spawned")
+RESTORE: Final = Events(begun="restore_begun", done="restored")
+ADOPT: Final = Events(begun="restore_begun", done="adopted")
+
+
+def start(
+    store: Store, runtime: Runtime, plan: LaunchPlan, before: Session, events: Events, detail: Mapping[str, Any]
+) -> Session:
+    """Record the intent, create the runtime, record its handle; return the record.
+
+    :param before: the record that is put back when the runtime cannot be created.
+    :param detail: what the history keeps with the intent.
+    :raises PluginError: the runtime was not created. The intent is taken back, unless the call timed out:
+        then it may still take effect.
+    """
+    session = plan.session
+    name = session.next_runtime_name
+    intent = RuntimeIntent(
+        name=name,
+        command=plan.command,
+        resumed=plan.resumed,
+        prompt_in_command=plan.prompt_in_command,
+        at=now(),
+    )
+    pending = store.update(replace(session, pending=intent, runtime_name=name), events.begun, detail)
+    if session.workspace_path is None:
+        raise AssertionError("a session's workspace is made before its runtime")
+    try:
+        handle = runtime.create(
+            pending,
+            name,
+            session.workspace_path,
+            without_variables(plan.full_command, plan.environment),
+            environment_for(session.id, plan.environment),
+        )
+    except HookTimeoutError:
+        raise
+    except PluginError as error:
+        store.revert(before, "runtime_not_created", {"error": str(error)})
+        raise
+    return record_start(store, pending, handle, events)
+
+
+def record_start(store: Store, session: Session, handle: str, events: Events) -> Session:
+    """Write down that the runtime of ``session.pending`` runs."""
+    intent = session.pending
+    prompt = session.prompt
+    if intent is not None and intent.prompt_in_command:
+        prompt = PromptReceipt(state=PromptState.HANDED_OVER, at=now(), reason="in the agent's arguments")
+    started = replace(
+        session,
+        status=SessionStatus.SPAWNING,
+        activity=None,
+        runtime_handle=handle,
+        pending=None,
+        prompt=prompt,
+    )
+    return store.update(started, events.done, {"handle": handle})
+
+
+def deliver(
+    store: Store, runtime: Runtime, agent: Agent, plan: LaunchPlan, session: Session, seconds: float
+) -> Delivery:
+    """See the prompt of ``plan`` to the agent, and record how far it got. Never raises for a plugin's failure.
+
+    :param session: the record of the started session.
+    :param seconds: how long to wait for the agent to be ready, and again for it to have taken the prompt.
+    """
+    if not plan.prompt:
+        return Delivery(session=session, sent=False)
+    try:
+        if not plan.prompt_in_command:
+            _send_when_ready(runtime, agent, session, plan.prompt, seconds)
+        state, reason = _confirm(runtime, agent, session, plan.prompt, seconds)
+    except (PluginError, _NotDeliveredError) as error:
+        state, reason = PromptState.FAILED, str(error)
+    if session.prompt is None or session.prompt.state is not state:
+        receipt = PromptReceipt(state=state, at=now(), reason=reason)
+        session = store.update(replace(session, prompt=receipt), f"prompt_{state}", {"reason": reason})
+    if state is PromptState.FAILED:
+        again = f"Send it again: rouser send {session.short_id} --prompt"
+        return Delivery(session=session, sent=False, warning=f"the prompt was not delivered: {reason}. {again}")
+    return Delivery(session=session, sent=True)
+
+
+class _NotDeliveredError(Exception):
+    """The agent did not take the prompt; the message says why."""
+
+
+def _send_when_ready(runtime: Runtime, agent: Agent, session: Session, prompt: str, seconds: float) -> None:
+    handle = session.runtime_handle or ""
+    if agent.tells_readiness:
+        _until(
+            lambda: agent.is_ready(session, runtime.get_output(handle, OUTPUT_LINES) or "") is not False,
+            lambda: runtime.is_alive(handle),
+            seconds,
+            "the agent did not become ready",
+        )
+    runtime.send_message(handle, prompt)
+
+
+def _confirm(runtime: Runtime, agent: Agent, session: Session, prompt: str, seconds: float) -> tuple[PromptState, str]:
+    """Wait for the agent's own evidence that it has the prompt, when its plugin can tell."""
+    if agent.prompt_accepted(session, prompt) is None:
+        return PromptState.HANDED_OVER, "the agent cannot confirm it"
+    _until(
+        lambda: agent.prompt_accepted(session, prompt) is not False,
+        lambda: runtime.is_alive(session.runtime_handle or ""),
+        seconds,
+        "the agent did not confirm it",
+    )
+    return PromptState.DURABLE, "it stands in the conversation"
+
+
+def _until(condition: Callable[[], bool], alive: Callable[[], bool], seconds: float, failure: str) -> None:
+    """Poll ``condition``, ever more slowly, for as long as the agent lives and the time allows."""
+    deadline = time.monotonic() + seconds
+    pause = _FIRST_PAUSE
+    while not condition():
+        if not alive():
+            raise _NotDeliveredError(f"{failure}: it has exited")
+        if time.monotonic() >= deadline:
+            raise _NotDeliveredError(f"{failure} within {seconds:g} s")
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+
+def verify(runtime: Runtime, session: Session) -> None:
+    """Check that the agent is up, not merely that it was started.
+
+    :raises AgentNotStartedError: it has ended; the message holds the last lines that it printed.
+    :raises PluginError: the runtime cannot tell.
+    """
+    handle = session.runtime_handle or ""
+    if runtime.is_alive(handle):
+        return
+    short = session.short_id
+    last = last_output(runtime, handle).strip().splitlines()[-_SHOWN_LINES:]
+    said = f" It said: {' | '.join(line.strip() for line in last if line.strip())}" if last else ""
+    raise AgentNotStartedError(
+        f"{short}: the agent ended as soon as it was started.{said} "
+        f"Its workspace is as it was. See: rouser logs {short}; try again: rouser restore {short}"
+    )
+
+
+def last_output(runtime: Runtime, handle: str) -> str:
+    """Return what the agent printed last; empty when that cannot be had."""
+    try:
+        return runtime.get_output(handle, OUTPUT_LINES) or ""
+    except PluginError:
+        return ""

@@ -1,0 +1,179 @@
+"""Whether sessions' agents still run: true, false, or not known. Not known is never taken for dead."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from rouser.errors import PluginError
+from rouser.host import Host
+from rouser.models import ActivityState, DiscoveredRuntime, Session, SessionStatus
+from rouser.providers import Agent, Runtime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Liveness:
+    """What is known of a session's agent.
+
+    :ivar alive: whether it runs. None: it cannot be known.
+    :ivar reason: one line for people: how that is known, or why it is not.
+    :ivar handle: the runtime that the answer is about. None: there is none.
+    :ivar stray: whether that runtime was found, not recorded: an interrupted command had created it.
+    """
+
+    alive: bool | None
+    reason: str
+    handle: str | None = None
+    stray: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SessionView:
+    """A session as people should see it: its record, corrected by what was found.
+
+    :ivar session: the record, its status and activity brought up to date; not written back.
+    :ivar recorded: the record as it is in the store.
+    :ivar liveness: what was found.
+    """
+
+    session: Session
+    recorded: Session
+    liveness: Liveness
+
+
+def probe(runtime: Runtime, session: Session) -> Liveness:
+    """Ask the runtime plugin whether a session's agent runs; never raises for what a plugin does."""
+    try:
+        if session.pending is not None:
+            stray = find_stray(runtime, session)
+            if stray is not None:
+                reason = f'an interrupted command left the runtime "{stray.name}" running'
+                return Liveness(alive=True, reason=reason, handle=stray.handle, stray=True)
+        if session.runtime_handle is None:
+            return _no_runtime(session)
+        return _answer(session, runtime.is_alive(session.runtime_handle))
+    except PluginError as error:
+        return Liveness(alive=None, reason=str(error), handle=session.runtime_handle)
+
+
+def find_stray(runtime: Runtime, session: Session) -> DiscoveredRuntime | None:
+    """Return a live runtime that was created for the session but is not the recorded one."""
+    for found in runtime.discover() or ():
+        if found.session_id == session.id and found.handle != session.runtime_handle:
+            return found
+    return None
+
+
+def _no_runtime(session: Session) -> Liveness:
+    if session.pending is not None:
+        return Liveness(alive=False, reason="a command was interrupted before it had started the agent")
+    return Liveness(alive=False, reason="no runtime was ever created")
+
+
+def _answer(session: Session, alive: bool) -> Liveness:
+    where = f'the {session.runtime} runtime "{session.next_runtime_name}"'
+    reason = f"the agent runs in {where}" if alive else f"the agent in {where} is gone"
+    return Liveness(alive=alive, reason=reason, handle=session.runtime_handle)
+
+
+def is_over(session: Session) -> bool:
+    """Return whether the record itself says that nothing runs, so that nobody needs to be asked."""
+    return session.status.is_terminal and session.pending is None
+
+
+def probe_many(host: Host, sessions: Iterable[Session]) -> dict[str, Liveness]:
+    """Return what is known of each session by its id, in one round trip for each runtime plugin."""
+    found: dict[str, Liveness] = {}
+    by_runtime: dict[str, list[Session]] = defaultdict(list)
+    for session in sessions:
+        if is_over(session):
+            found[session.id] = Liveness(alive=False, reason=f"it is {session.status}", handle=session.runtime_handle)
+        else:
+            by_runtime[session.runtime].append(session)
+    for name, group in by_runtime.items():
+        found.update(_probe_group(host, name, group))
+    return found
+
+
+def _probe_group(host: Host, name: str, sessions: Sequence[Session]) -> dict[str, Liveness]:
+    try:
+        host.require(name, "runtime")
+    except PluginError as error:
+        return {
+            session.id: Liveness(alive=None, reason=str(error), handle=session.runtime_handle) for session in sessions
+        }
+    runtime = Runtime(host, name)
+    singly = [session for session in sessions if session.pending is not None or session.runtime_handle is None]
+    together = [session for session in sessions if session.pending is None and session.runtime_handle is not None]
+    if not runtime.lists_alive or len(together) == 1:
+        singly, together = list(sessions), []
+    found = {session.id: probe(runtime, session) for session in singly}
+    if together:
+        found.update(_probe_together(runtime, together))
+    return found
+
+
+def _probe_together(runtime: Runtime, sessions: Sequence[Session]) -> dict[str, Liveness]:
+    handles = {session.id: session.runtime_handle or "" for session in sessions}
+    reason = f"{runtime.name} cannot tell"
+    answers: Mapping[str, bool] = {}
+    try:
+        answers = runtime.list_alive(list(handles.values()))
+    except PluginError as error:
+        reason = str(error)
+    return {
+        session.id: _answer(session, answers[handles[session.id]])
+        if handles[session.id] in answers
+        else Liveness(alive=None, reason=reason, handle=handles[session.id])
+        for session in sessions
+    }
+
+
+def view(host: Host, session: Session, liveness: Liveness) -> SessionView:
+    """Correct a record by what was found: dead is terminated, and a live agent's activity is asked for."""
+    shown = session
+    if liveness.alive:
+        activity = _activity(host, session)
+        if activity is ActivityState.EXITED:
+            liveness = replace(liveness, alive=False, reason="the agent has exited inside its runtime")
+        else:
+            shown = replace(session, activity=activity, status=_live_status(session.status, activity))
+    if liveness.alive is False:
+        shown = replace(session, activity=ActivityState.EXITED, status=_dead_status(session.status))
+    return SessionView(session=shown, recorded=session, liveness=liveness)
+
+
+def _dead_status(status: SessionStatus) -> SessionStatus:
+    return status if status.is_terminal else SessionStatus.TERMINATED
+
+
+def _live_status(status: SessionStatus, activity: ActivityState | None) -> SessionStatus:
+    """Return the status of a live session: spawning until its agent was seen to do something."""
+    if status is SessionStatus.SPAWNING and activity is not None:
+        return SessionStatus.WORKING
+    return status
+
+
+def _activity(host: Host, session: Session) -> ActivityState | None:
+    try:
+        host.require(session.agent, "agent")
+        return Agent(host, session.agent).detect_activity(session)
+    except PluginError as error:
+        host.problems.append(str(error))
+        return None
+
+
+def view_all(host: Host, sessions: Sequence[Session]) -> list[SessionView]:
+    """Return every session as people should see it, in the order given."""
+    found = probe_many(host, sessions)
+    return [view(host, session, found[session.id]) for session in sessions]
+
+
+def died_unasked(seen: SessionView) -> bool:
+    """Return whether a session ended by itself (crash, reboot) rather than by somebody's wish."""
+    return seen.liveness.alive is False and (
+        seen.recorded.status is SessionStatus.TERMINATED
+        or not seen.recorded.status.is_terminal
+        or seen.recorded.pending is not None
+    )

@@ -1,0 +1,84 @@
+"""One lock per session, held by one process or thread at a time and let go by the kernel when it dies.
+
+``flock`` on a file of its own, from the standard library: the filelock package adds nothing here but the
+import of asyncio, which costs a restore about as much as all of its other imports together.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rouser.errors import SessionBusyError, StoreError
+from rouser.paths import make_private_directory
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def _is_current(descriptor: int, path: Path) -> bool:
+    """Tell whether the lock file is still the one at ``path``: a holder removes it when done."""
+    try:
+        there = path.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    ours = os.fstat(descriptor)
+    return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
+
+
+def _acquire(path: Path) -> int | None:
+    """Return the descriptor of the locked file, or None when somebody else holds it."""
+    while True:
+        descriptor = _open(path)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except OSError:
+            os.close(descriptor)
+            raise
+        if _is_current(descriptor, path):
+            return descriptor
+        os.close(descriptor)
+
+
+def _holder(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    return text.strip() or "another process"
+
+
+@contextmanager
+def session_lock(directory: Path, session_id: str, purpose: str) -> Iterator[None]:
+    """Hold the lock of a session for the length of a ``with`` block.
+
+    :param directory: where the lock files are; made if it is missing.
+    :param session_id: the full id.
+    :param purpose: what the holder does, for the message that others get, like ``restore``.
+    :raises SessionBusyError: somebody holds it; at once, without waiting.
+    :raises StoreError: the lock file cannot be used.
+    """
+    make_private_directory(directory)
+    path = directory / f"{session_id}.lock"
+    try:
+        descriptor = _acquire(path)
+    except OSError as error:
+        raise StoreError(f"cannot lock {path}: {error.strerror}") from error
+    if descriptor is None:
+        raise SessionBusyError(
+            f"{session_id[:8]} is busy: {_holder(path)} is working on it. Try again when that is done."
+        )
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"process {os.getpid()} ({purpose})\n".encode())
+        yield
+    finally:
+        path.unlink(missing_ok=True)  # while the lock is held, so that nobody can hold a file that is gone
+        os.close(descriptor)

@@ -1,0 +1,253 @@
+"""Typed facades over ``host.call``: the rest of the program never sees an untyped hook.
+
+Each method is the hook of the same name for one named plugin; it checks the type of what comes back, and
+answers for optional hooks that the plugin leaves out. All raise what :meth:`rouser.host.Host.call` raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from rouser.errors import PluginCallError
+from rouser.host import Host
+from rouser.models import (
+    ActivityState,
+    Conversation,
+    Diagnosis,
+    DiscoveredRuntime,
+    DiscoveredWorkspace,
+    Session,
+)
+
+T = TypeVar("T")
+
+
+class _Provider:
+    """One plugin in one role."""
+
+    kind = ""
+
+    def __init__(self, host: Host, name: str) -> None:
+        self._host: Final = host
+        self.name: Final = name
+
+    def _has(self, hook: str) -> bool:
+        return self._host.implements(self.name, hook)
+
+    def _call(self, hook: str, **arguments: Any) -> Any:
+        return self._host.call(self.name, hook, **arguments)
+
+    def _typed(self, expected: type[T], hook: str, **arguments: Any) -> T:
+        value = self._call(hook, **arguments)
+        if not isinstance(value, expected):
+            raise self._wrong(hook, value, expected.__name__)
+        return value
+
+    def _argv(self, hook: str, *, optional: bool = False, **arguments: Any) -> tuple[str, ...] | None:
+        value = self._call(hook, **arguments)
+        if value is None and optional:
+            return None
+        if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+            raise self._wrong(hook, value, "sequence of str")
+        if not all(isinstance(item, str) for item in value):
+            raise self._wrong(hook, value, "sequence of str")
+        return tuple(value)
+
+    def _entries(self, expected: type[T], hook: str) -> list[T]:
+        value = self._call(hook)
+        if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+            raise self._wrong(hook, value, f"sequence of {expected.__name__}")
+        for item in value:
+            if not isinstance(item, expected):
+                raise self._wrong(hook, item, expected.__name__)
+        return list(value)
+
+    def _wrong(self, hook: str, value: object, expected: str) -> PluginCallError:
+        return PluginCallError(
+            f"{self.name} returned {type(value).__name__} from {hook}, where {expected} is expected",
+            self.name,
+            hook,
+        )
+
+    def diagnose(self) -> list[Diagnosis]:
+        """Return the plugin's own findings; empty when it has none."""
+        return self._entries(Diagnosis, "plugin_diagnose") if self._has("plugin_diagnose") else []
+
+
+class Runtime(_Provider):
+    """A runtime plugin."""
+
+    kind = "runtime"
+
+    def create(self, session: Session, name: str, cwd: Path, command: Sequence[str], env: Mapping[str, str]) -> str:
+        """Start ``command`` in a new runtime and return its handle."""
+        return self._typed(str, "runtime_create", session=session, name=name, cwd=cwd, command=tuple(command), env=env)
+
+    def is_alive(self, handle: str) -> bool:
+        """Return whether the agent in the runtime still runs."""
+        return self._typed(bool, "runtime_is_alive", handle=handle)
+
+    def list_alive(self, handles: Sequence[str]) -> dict[str, bool]:
+        """Return for each handle whether its agent runs; those of which it is unknown are left out."""
+        value = self._typed(Mapping, "runtime_list_alive", handles=tuple(handles))  # type: ignore[type-abstract]
+        return {handle: alive for handle, alive in value.items() if isinstance(alive, bool)}
+
+    @property
+    def lists_alive(self) -> bool:
+        """Whether the plugin answers for many handles in one round trip."""
+        return self._has("runtime_list_alive")
+
+    def send_message(self, handle: str, message: str) -> None:
+        """Type a message into the agent's terminal and submit it."""
+        self._call("runtime_send_message", handle=handle, message=message)
+
+    def destroy(self, handle: str) -> None:
+        """End the runtime and every process in it."""
+        self._call("runtime_destroy", handle=handle)
+
+    def get_output(self, handle: str, lines: int) -> str | None:
+        """Return the last lines of the agent's terminal; None when the plugin keeps no output."""
+        if not self._has("runtime_get_output"):
+            return None
+        return self._typed(str, "runtime_get_output", handle=handle, lines=lines)
+
+    def attach_command(self, handle: str) -> tuple[str, ...] | None:
+        """Return the argv that attaches the terminal; None when the plugin has no such thing."""
+        if not self._has("runtime_attach_command"):
+            return None
+        return self._argv("runtime_attach_command", handle=handle)
+
+    def discover(self) -> list[DiscoveredRuntime] | None:
+        """Return the live runtimes that the plugin made; None when it cannot tell."""
+        return self._entries(DiscoveredRuntime, "runtime_discover") if self._has("runtime_discover") else None
+
+
+class Agent(_Provider):
+    """An agent plugin."""
+
+    kind = "agent"
+
+    def validate(self, session: Session) -> None:
+        """Check that the session's configuration can be run."""
+        if self._has("agent_validate"):
+            self._call("agent_validate", session=session)
+
+    def launch_command(self, session: Session) -> tuple[str, ...]:
+        """Return the argv of a fresh conversation."""
+        command = self._argv("agent_launch_command", session=session)
+        if not command:
+            raise self._wrong("agent_launch_command", command, "argv with at least one element")
+        return command
+
+    def restore_command(self, session: Session) -> tuple[str, ...] | None:
+        """Return the argv that resumes the conversation; None when there is nothing to resume."""
+        return self._argv("agent_restore_command", optional=True, session=session) or None
+
+    def environment(self, session: Session) -> Mapping[str, str | None]:
+        """Return the variables that the agent needs, or with None must not have."""
+        value = self._typed(Mapping, "agent_environment", session=session)  # type: ignore[type-abstract]
+        for name, text in value.items():
+            if not isinstance(name, str) or not (text is None or isinstance(text, str)):
+                raise self._wrong("agent_environment", {name: text}, "mapping of str to str")
+        return value
+
+    def initial_prompt(self, session: Session) -> str:
+        """Return the session's initial prompt: its override, else what the plugin makes of its task."""
+        if session.initial_prompt_override is not None:
+            return session.initial_prompt_override
+        return self._typed(str, "agent_initial_prompt", session=session)
+
+    def prompt_arguments(self, session: Session, prompt: str) -> tuple[str, ...] | None:
+        """Return the argv tail that carries the prompt; None when it must be sent through the runtime."""
+        if not self._has("agent_prompt_arguments"):
+            return None
+        return self._argv("agent_prompt_arguments", optional=True, session=session, prompt=prompt)
+
+    def prompt_accepted(self, session: Session, prompt: str) -> bool | None:
+        """Return whether the prompt stands in the conversation; None when it cannot be told."""
+        if not self._has("agent_prompt_accepted"):
+            return None
+        value = self._call("agent_prompt_accepted", session=session, prompt=prompt)
+        if value is not None and not isinstance(value, bool):
+            raise self._wrong("agent_prompt_accepted", value, "bool or None")
+        return value
+
+    def is_ready(self, session: Session, output: str) -> bool | None:
+        """Return whether the agent takes input now; None when it cannot be told."""
+        value = self._call("agent_is_ready", session=session, output=output)
+        if value is not None and not isinstance(value, bool):
+            raise self._wrong("agent_is_ready", value, "bool or None")
+        return value
+
+    @property
+    def tells_readiness(self) -> bool:
+        """Whether the plugin can say when its agent takes input."""
+        return self._has("agent_is_ready")
+
+    def detect_activity(self, session: Session) -> ActivityState | None:
+        """Return what the agent is doing; None when it cannot be told."""
+        value = self._call("agent_detect_activity", session=session)
+        if value is not None and not isinstance(value, ActivityState):
+            raise self._wrong("agent_detect_activity", value, "ActivityState or None")
+        return value
+
+    def find_conversation(self, session: Session) -> Conversation | None:
+        """Return the session's conversation; None when there is none."""
+        value = self._call("agent_find_conversation", session=session)
+        if value is not None and not isinstance(value, Conversation):
+            raise self._wrong("agent_find_conversation", value, "Conversation or None")
+        return value
+
+
+class Workspace(_Provider):
+    """A workspace plugin."""
+
+    kind = "workspace"
+
+    def create(self, session: Session, repository: Path, branch: str, base: str | None) -> Path:
+        """Make the session's workspace and return its absolute path."""
+        path = self._typed(Path, "workspace_create", session=session, repository=repository, branch=branch, base=base)
+        return self._absolute("workspace_create", path)
+
+    def exists(self, path: Path) -> bool:
+        """Return whether ``path`` is a usable workspace."""
+        return self._typed(bool, "workspace_exists", path=path)
+
+    @property
+    def restores(self) -> bool:
+        """Whether the plugin can recreate a workspace that is gone."""
+        return self._has("workspace_restore")
+
+    def restore(self, session: Session, path: Path) -> Path:
+        """Recreate a workspace from the session's branch."""
+        return self._absolute("workspace_restore", self._typed(Path, "workspace_restore", session=session, path=path))
+
+    def destroy(self, path: Path, *, force: bool) -> None:
+        """Remove the workspace; without ``force`` only if no work is lost."""
+        self._call("workspace_destroy", path=path, force=force)
+
+    def describe(self, path: Path) -> str:
+        """Return one line on the work in the workspace; empty when the plugin has nothing to say."""
+        return self._typed(str, "workspace_describe", path=path) if self._has("workspace_describe") else ""
+
+    def discover(self) -> list[DiscoveredWorkspace]:
+        """Return the workspaces that the plugin made and that still exist."""
+        return self._entries(DiscoveredWorkspace, "workspace_discover") if self._has("workspace_discover") else []
+
+    def _absolute(self, hook: str, path: Path) -> Path:
+        if not path.is_absolute():
+            raise self._wrong(hook, path, "absolute path")
+        return path
+
+
+def providers_of(host: Host, session: Session) -> tuple[Runtime, Agent, Workspace]:
+    """Return the three plugins that a session names.
+
+    :raises PluginNotFoundError: one is not installed or is of another kind.
+    :raises PluginUnusableError: one is not loaded.
+    """
+    for name, kind in ((session.runtime, "runtime"), (session.agent, "agent"), (session.workspace, "workspace")):
+        host.require(name, kind)
+    return Runtime(host, session.runtime), Agent(host, session.agent), Workspace(host, session.workspace)

@@ -1,0 +1,352 @@
+"""The restore sequence: locate, enrich, gate, workspace, clean up, create, persist, prompt, verify."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rouser.config import Config
+from rouser.errors import (
+    LivenessUnknownError,
+    PluginError,
+    RouserError,
+    SessionNotRestorableError,
+    WorkspaceMissingError,
+)
+from rouser.host import Host
+from rouser.launch import ADOPT, RESTORE, LaunchPlan, deliver, last_output, record_start, start, verify
+from rouser.liveness import Liveness, probe
+from rouser.models import (
+    ActivityState,
+    Conversation,
+    PromptState,
+    RestoreOutcome,
+    Session,
+    SessionStatus,
+)
+from rouser.providers import Agent, Runtime, Workspace, providers_of
+from rouser.store import Store
+
+_UNSENT = frozenset({PromptState.QUEUED, PromptState.FAILED})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """A liveness that was asked for many sessions at once, good for as long as the record is the same.
+
+    :ivar session: the record that it was asked for.
+    :ivar liveness: the answer.
+    """
+
+    session: Session
+    liveness: Liveness
+
+
+@dataclass(slots=True)
+class _Restore:
+    """One restore on its way through the steps."""
+
+    host: Host
+    store: Store
+    config: Config
+    recorded: Session
+    runtime: Runtime
+    agent: Agent
+    workspace: Workspace
+    force: bool
+    evidence: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+def restore_session(
+    host: Host,
+    store: Store,
+    text: str,
+    config: Config,
+    *,
+    force: bool = False,
+    known: Known | None = None,
+) -> RestoreOutcome:
+    """Bring a terminated session back: same workspace, same conversation, same name, the prompt once.
+
+    :param text: a full id, a name, or an unambiguous prefix of an id.
+    :param force: treat a runtime of which it is unknown whether it lives as dead.
+    :param known: what was just found of this session's runtime, so that it is not asked again.
+    :raises SessionNotFoundError: ``text`` means no session.
+    :raises AmbiguousSessionError: ``text`` means several.
+    :raises SessionBusyError: somebody else is working on the session.
+    :raises SessionNotRestorableError: it is alive, or merged.
+    :raises LivenessUnknownError: it is unknown whether it is alive; nothing was changed.
+    :raises WorkspaceMissingError: its workspace is gone and cannot be recreated.
+    :raises AgentNotStartedError: the agent was started and has ended.
+    :raises PluginError: a plugin is missing, failed or did not answer.
+    :raises StoreError: the record cannot be read or written.
+    """
+    session = store.find(text)
+    with store.lock(session.id, "restore"):
+        run = _prepare(host, store, session.id, config, force=force)
+        liveness = _gate(run, known)
+        if liveness.stray and liveness.handle is not None:
+            with _told(run):
+                return _adopt(run, liveness.handle)
+        usable = _look_at_workspace(run)
+        with _told(run):
+            ready = run.recorded if usable else _recreate_workspace(run)
+            return _relaunch(run, ready)
+
+
+def plan_restore(
+    host: Host, store: Store, text: str, config: Config, *, force: bool = False, known: Known | None = None
+) -> RestoreOutcome:
+    """Return what :func:`restore_session` would do, without doing any of it; raises what that would raise."""
+    session = store.find(text)
+    run = _prepare(host, store, session.id, config, force=force)
+    liveness = _gate(run, known)
+    if liveness.stray and run.recorded.pending is not None:
+        run.evidence["prompt"] = "as the interrupted command left it"
+        intent = run.recorded.pending
+        return _outcome(run, run.recorded, intent.command, resumed=intent.resumed, sent=False, adopted=True)
+    _look_at_workspace(run)
+    plan = _plan(run, run.recorded)
+    return _outcome(run, plan.session, plan.full_command, resumed=plan.resumed, sent=bool(plan.prompt))
+
+
+def _prepare(host: Host, store: Store, session_id: str, config: Config, *, force: bool) -> _Restore:
+    recorded = store.get(session_id)
+    if recorded.status is SessionStatus.MERGED:
+        raise SessionNotRestorableError(
+            f"{recorded.short_id} is not restorable: it is merged. To remove it: rouser rm {recorded.short_id}"
+        )
+    runtime, agent, workspace = providers_of(host, recorded)
+    return _Restore(host, store, config, recorded, runtime, agent, workspace, force)
+
+
+def _gate(run: _Restore, known: Known | None) -> Liveness:
+    """Refuse what is alive, and what may be; let pass what is dead, or alive without a record."""
+    session = run.recorded
+    liveness = known.liveness if known is not None and known.session == session else probe(run.runtime, session)
+    run.evidence["runtime"] = liveness.reason
+    if liveness.stray or liveness.alive is False:
+        return liveness
+    if liveness.alive is None:
+        if run.force:
+            run.warnings.append(f"unknown whether the agent still runs, taken for dead: {liveness.reason}")
+            return liveness
+        raise LivenessUnknownError(
+            f"{session.short_id}: it is unknown whether the agent still runs ({liveness.reason}). Nothing was "
+            f"changed. Try again, or if you are sure that it is dead: rouser restore {session.short_id} --force"
+        )
+    if _exited_inside(run):
+        return replace(liveness, alive=False)
+    raise SessionNotRestorableError(
+        f"{session.short_id} is not restorable: it is {session.status} and its runtime is alive. "
+        f"Attach instead: rouser attach {session.short_id}"
+    )
+
+
+def _exited_inside(run: _Restore) -> bool:
+    try:
+        if run.agent.detect_activity(run.recorded) is not ActivityState.EXITED:
+            return False
+    except PluginError as error:
+        run.warnings.append(str(error))
+        return False
+    run.evidence["runtime"] = "the agent has exited inside its runtime"
+    return True
+
+
+def _look_at_workspace(run: _Restore) -> bool:
+    """Return whether the workspace is usable.
+
+    :raises WorkspaceMissingError: it is not, and its plugin cannot recreate workspaces.
+    """
+    session, path = run.recorded, run.recorded.workspace_path
+    if path is None:
+        run.evidence["workspace"] = "not made yet, to be made"
+        return False
+    if run.workspace.exists(path):
+        run.evidence["workspace"] = "usable"
+        return True
+    if not run.workspace.restores:
+        raise WorkspaceMissingError(
+            f"{session.short_id}: workspace missing: {path} is gone or unusable, and {run.workspace.name} cannot "
+            f"recreate workspaces. Bring it back, or: rouser rm {session.short_id}"
+        )
+    run.evidence["workspace"] = f"gone, to be recreated from {session.branch}"
+    return False
+
+
+def _recreate_workspace(run: _Restore) -> Session:
+    """Make the workspace again and record where it is; the runtime has not been touched yet."""
+    session = run.recorded
+    try:
+        if session.workspace_path is None:
+            path = run.workspace.create(session, session.repository, session.branch, session.base)
+        else:
+            path = run.workspace.restore(session, session.workspace_path)
+        usable = run.workspace.exists(path)
+    except PluginError as error:
+        raise WorkspaceMissingError(f"{session.short_id}: workspace missing: {error}") from error
+    if not usable:
+        raise WorkspaceMissingError(
+            f"{session.short_id}: workspace missing: {run.workspace.name} recreated {path}, but says it is unusable"
+        )
+    run.evidence["workspace"] = f"recreated from {session.branch}"
+    if path == session.workspace_path:
+        return session
+    return run.store.update(replace(session, workspace_path=path), "workspace_created", {"path": str(path)})
+
+
+def _plan(run: _Restore, session: Session) -> LaunchPlan:
+    """Decide what to start, and whether the prompt is still to be delivered."""
+    conversation = _conversation(run, session)
+    session = replace(session, conversation=conversation)
+    command = run.agent.restore_command(session) if _trusted(run, conversation) else None
+    resumed = command is not None
+    prompt = run.agent.initial_prompt(session)
+    if not prompt.strip():
+        prompt, run.evidence["prompt"] = "", "there is none"
+    elif resumed and not _never_accepted(run, session, prompt):
+        prompt, run.evidence["prompt"] = "", "not sent, the conversation has it"
+    else:
+        run.evidence["prompt"] = "sent again, it was never accepted" if resumed else "sent, the conversation is new"
+    if not resumed:
+        run.evidence.setdefault("conversation", "")
+        run.evidence["conversation"] = f"fresh   {run.evidence['conversation']}".strip()
+    return LaunchPlan(
+        session=session,
+        command=command or run.agent.launch_command(session),
+        resumed=resumed,
+        prompt=prompt,
+        prompt_arguments=run.agent.prompt_arguments(session, prompt) if prompt else None,
+        environment=run.agent.environment(session),
+        evidence=run.evidence,
+    )
+
+
+def _conversation(run: _Restore, session: Session) -> Conversation | None:
+    conversation = run.agent.find_conversation(session)
+    if conversation is None:
+        run.evidence["conversation"] = "the agent keeps none"
+    else:
+        run.evidence["conversation"] = f"{conversation.id}  {conversation.reason or conversation.evidence}"
+    return conversation
+
+
+def _trusted(run: _Restore, conversation: Conversation | None) -> bool:
+    """Return whether the evidence for a conversation is good enough to resume it."""
+    floor = run.config.minimum_evidence
+    if conversation is None or conversation.evidence.at_least(floor):
+        return True
+    run.warnings.append(
+        f"conversation {conversation.id} was found only by {conversation.evidence}, less than {floor}: starting afresh"
+    )
+    return False
+
+
+def _never_accepted(run: _Restore, session: Session, prompt: str) -> bool:
+    """Return whether a resumed conversation certainly lacks the prompt."""
+    accepted = run.agent.prompt_accepted(session, prompt)
+    if accepted is not None:
+        return not accepted
+    return session.prompt is not None and session.prompt.state in _UNSENT
+
+
+@contextmanager
+def _told(run: _Restore) -> Iterator[None]:
+    """Tell the plugins that a restore begins, and when it fails; keep the failure in the history."""
+    run.host.notify("session_restoring", session=run.recorded)
+    try:
+        yield
+    except RouserError as error:
+        with suppress(RouserError):  # the store itself may be what failed
+            current = run.store.get(run.recorded.id)
+            run.store.note(current, "restore_failed", {"kind": error.kind, "message": str(error)})
+        run.host.notify("session_restore_failed", session=run.recorded, error=error)
+        raise
+
+
+def _relaunch(run: _Restore, session: Session) -> RestoreOutcome:
+    plan = _plan(run, session)
+    output = _clean_up(run, session)
+    started = start(run.store, run.runtime, plan, session, RESTORE, {"last_output": output} if output else {})
+    _tell_status(run, started)
+    delivery = deliver(run.store, run.runtime, run.agent, plan, started, run.config.prompt_timeout)
+    if delivery.warning:
+        run.warnings.append(delivery.warning)
+    verify(run.runtime, delivery.session)
+    return _done(run, delivery.session, plan.full_command, resumed=plan.resumed, sent=delivery.sent)
+
+
+def _clean_up(run: _Restore, session: Session) -> str:
+    """Destroy the stale runtime, best effort, and return what it printed last."""
+    if session.runtime_handle is None:
+        return ""
+    output = last_output(run.runtime, session.runtime_handle)
+    try:
+        run.runtime.destroy(session.runtime_handle)
+    except PluginError as error:
+        run.warnings.append(f"the stale runtime could not be removed: {error}")
+    return output
+
+
+def _adopt(run: _Restore, handle: str) -> RestoreOutcome:
+    """Take over the runtime that an interrupted command created but could not record."""
+    intent = run.recorded.pending
+    if intent is None:
+        raise AssertionError("a stray runtime is looked for only behind an intent")
+    run.evidence["workspace"] = "as the interrupted command left it"
+    adopted = record_start(run.store, run.recorded, handle, ADOPT)
+    _tell_status(run, adopted)
+    prompt = "" if intent.prompt_in_command else _unsent_prompt(run, adopted, resumed=intent.resumed)
+    plan = LaunchPlan(
+        session=adopted,
+        command=intent.command,
+        resumed=intent.resumed,
+        prompt=prompt,
+        prompt_arguments=None,
+        environment={},
+        evidence=run.evidence,
+    )
+    delivery = deliver(run.store, run.runtime, run.agent, plan, adopted, run.config.prompt_timeout)
+    if delivery.warning:
+        run.warnings.append(delivery.warning)
+    verify(run.runtime, delivery.session)
+    sent = delivery.sent or intent.prompt_in_command
+    return _done(run, delivery.session, intent.command, resumed=intent.resumed, sent=sent, adopted=True)
+
+
+def _unsent_prompt(run: _Restore, session: Session, *, resumed: bool) -> str:
+    """Return the prompt that an unrecorded runtime still lacks: it is only sent once the handle is recorded."""
+    prompt = run.agent.initial_prompt(session)
+    if not prompt.strip() or (resumed and not _never_accepted(run, session, prompt)):
+        return ""
+    return prompt
+
+
+def _tell_status(run: _Restore, session: Session) -> None:
+    if session.status is not run.recorded.status:
+        run.host.notify("session_status_changed", session=session, old=run.recorded.status, new=session.status)
+
+
+def _done(run: _Restore, session: Session, command: tuple[str, ...], **facts: Any) -> RestoreOutcome:
+    outcome = _outcome(run, session, command, **facts)
+    run.host.notify("session_restored", session=session, outcome=outcome)
+    return outcome
+
+
+def _outcome(
+    run: _Restore, session: Session, command: tuple[str, ...], *, resumed: bool, sent: bool, adopted: bool = False
+) -> RestoreOutcome:
+    return RestoreOutcome(
+        session=session,
+        launch_command=command,
+        runtime_handle=session.runtime_handle,
+        resumed=resumed,
+        prompt_sent=sent,
+        adopted=adopted,
+        evidence=dict(run.evidence),
+        warnings=tuple(run.warnings),
+    )

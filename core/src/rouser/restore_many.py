@@ -1,0 +1,126 @@
+"""Restoring many sessions: several at a time, none stopped by another's failure."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rouser.config import Config
+from rouser.errors import RouserError
+from rouser.host import Host
+from rouser.liveness import SessionView, died_unasked
+from rouser.models import RestoreOutcome
+from rouser.restore import Known, plan_restore, restore_session
+from rouser.store import Store
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """What became of one of many restores.
+
+    :ivar text: the id, name or prefix that was asked for.
+    :ivar outcome: what was done. None: it failed.
+    :ivar error: why it failed. None: it did not.
+    """
+
+    text: str
+    outcome: RestoreOutcome | None = None
+    error: RouserError | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """One session to restore, and what is already known of it."""
+
+    text: str
+    known: Known | None = None
+
+
+def died(views: Sequence[SessionView]) -> list[Target]:
+    """Return the sessions that ended without being asked to, with what is known of them."""
+    return [
+        Target(text=seen.recorded.id, known=Known(session=seen.recorded, liveness=seen.liveness))
+        for seen in views
+        if died_unasked(seen)
+    ]
+
+
+class RestoreMany:
+    """Restores of several sessions, at most ``config.jobs`` at a time, in threads of their own.
+
+    The threads are daemons: a restore that hangs cannot keep the process from ending.
+
+    :param targets: what to restore.
+    :param dry_run: only plan them.
+    :param force: treat runtimes of which it is unknown whether they live as dead.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        store: Store,
+        config: Config,
+        targets: Sequence[Target],
+        *,
+        dry_run: bool = False,
+        force: bool = False,
+    ) -> None:
+        self._host: Final = host
+        self._store: Final = store
+        self._config: Final = config
+        self._waiting: Final = deque(targets)
+        self._restore: Final = plan_restore if dry_run else restore_session
+        self._force: Final = force
+        self._finished: Final[queue.SimpleQueue[Result | BaseException]] = queue.SimpleQueue()
+        self._guard: Final = threading.Lock()
+        self._begun = 0
+        self._reported = 0
+
+    def run(self) -> Iterator[Result]:
+        """Yield each result as it comes in, in the order in which they finish."""
+        total = len(self._waiting)
+        for _ in range(min(self._config.jobs, total)):
+            threading.Thread(target=self._work, daemon=True, name="rouser-restore").start()
+        while self._reported < total:
+            yield self._next()
+
+    def stop(self) -> Iterator[Result]:
+        """Begin no more restores, and yield the results of those that are under way."""
+        with self._guard:
+            self._waiting.clear()
+        while self._reported < self._begun:
+            yield self._next()
+
+    def _next(self) -> Result:
+        result = self._finished.get()
+        self._reported += 1
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    def _take(self) -> Target | None:
+        with self._guard:
+            if not self._waiting:
+                return None
+            self._begun += 1
+            return self._waiting.popleft()
+
+    def _work(self) -> None:
+        while (target := self._take()) is not None:
+            try:
+                self._finished.put(self._one(target))
+            except BaseException as error:  # a defect of ours must not vanish with its thread
+                self._finished.put(error)
+
+    def _one(self, target: Target) -> Result:
+        try:
+            outcome = self._restore(
+                self._host, self._store, target.text, self._config, force=self._force, known=target.known
+            )
+        except RouserError as error:
+            return Result(text=target.text, error=error)
+        return Result(text=target.text, outcome=outcome)

@@ -1,0 +1,268 @@
+"""The session records and their history: what is known survives whatever happens to the process.
+
+Every change is one transaction that writes the record and appends to the history. Whoever changes a session
+holds its lock, see :meth:`Store.lock`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from rouser.database import connect, damaged, translated
+from rouser.errors import AmbiguousSessionError, SessionNotFoundError, StoreError
+from rouser.locks import session_lock
+from rouser.models import Session, SessionStatus
+from rouser.records import COLUMNS, from_row, to_row
+
+_SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM sessions"  # noqa: S608 - our own column names
+_INSERT: Final = f"INSERT INTO sessions ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+_UPDATE: Final = f"UPDATE sessions SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE id = ?"  # noqa: S608
+_LISTED_MATCHES: Final = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HistoryEntry:
+    """One line of a session's history.
+
+    :ivar at: when it was written, in UTC.
+    :ivar event: what happened, like ``spawned``, ``restored``, ``restore_failed``.
+    :ivar old_status: the status before. None: the session is new.
+    :ivar new_status: the status after. None: the session was removed.
+    :ivar detail: whatever belongs to the event; JSON values.
+    """
+
+    at: datetime
+    event: str
+    old_status: str | None
+    new_status: str | None
+    detail: Mapping[str, Any]
+
+
+def now() -> datetime:
+    """Return the time that records are stamped with, in UTC."""
+    return datetime.now(UTC)
+
+
+class Store:
+    """The sessions of one user, in one directory.
+
+    Usable from several threads; opened on first use, so that making a ``Store`` costs nothing.
+
+    :param home: the state directory; made when something is written.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._home: Final = home
+        self._guard: Final = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+
+    @property
+    def path(self) -> Path:
+        """The database file, which may not exist yet."""
+        return self._home / "rouser.db"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database; the next use opens it again."""
+        with self._guard:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def lock(self, session_id: str, purpose: str) -> AbstractContextManager[None]:
+        """Return the session's lock, to be held in a ``with`` block while the session is being changed.
+
+        :param session_id: the full id.
+        :param purpose: what it is held for, told to whoever finds it held.
+        :raises SessionBusyError: on entry, at once, when somebody else holds it.
+        """
+        return session_lock(self._home / "locks", session_id, purpose)
+
+    def add(self, session: Session, event: str, detail: Mapping[str, Any] | None = None) -> Session:
+        """Insert a new session and the first line of its history.
+
+        :raises StoreError: the id or name is taken, or the database cannot be written.
+        """
+        with self._writing() as connection:
+            try:
+                connection.execute(_INSERT, to_row(session))
+            except sqlite3.IntegrityError as error:
+                raise StoreError(f"cannot add session {session.short_id}: its id or name is taken") from error
+            _append(connection, session.id, event, (None, session.status), detail)
+        return session
+
+    def update(self, session: Session, event: str, detail: Mapping[str, Any] | None = None) -> Session:
+        """Replace the record of ``session.id`` and append to its history, in one transaction.
+
+        :returns: the record as written: ``session`` with a new ``updated_at``.
+        :raises SessionNotFoundError: the session was removed in the meantime.
+        """
+        return self.revert(replace(session, updated_at=now()), event, detail)
+
+    def revert(self, session: Session, event: str, detail: Mapping[str, Any] | None = None) -> Session:
+        """Like :meth:`update`, but write the record exactly as given, its ``updated_at`` included."""
+        with self._writing() as connection:
+            row = connection.execute("SELECT status FROM sessions WHERE id = ?", (session.id,)).fetchone()
+            if row is None:
+                raise SessionNotFoundError(f"session {session.short_id} was removed in the meantime")
+            connection.execute(_UPDATE, [*to_row(session), session.id])
+            _append(connection, session.id, event, (row[0], session.status), detail)
+        return session
+
+    def note(self, session: Session, event: str, detail: Mapping[str, Any] | None = None) -> None:
+        """Append to a session's history without changing its record."""
+        with self._writing() as connection:
+            _append(connection, session.id, event, (session.status, session.status), detail)
+
+    def remove(self, session: Session, event: str, detail: Mapping[str, Any] | None = None) -> None:
+        """Delete a session's record. Its history stays, closed by a line that holds the whole record."""
+        last = dict(zip(COLUMNS, map(_printable, to_row(session)), strict=True))
+        with self._writing() as connection:
+            connection.execute("DELETE FROM sessions WHERE id = ?", (session.id,))
+            _append(connection, session.id, event, (session.status, None), {**(detail or {}), "record": last})
+
+    def get(self, session_id: str) -> Session:
+        """Return the session with this full id.
+
+        :raises SessionNotFoundError: there is none.
+        """
+        found = self._select("WHERE id = ?", (session_id,))
+        if not found:
+            raise SessionNotFoundError(f"no session has the id {session_id}")
+        return found[0]
+
+    def find(self, text: str) -> Session:
+        """Return the session that ``text`` means: a full id, a name, or an unambiguous prefix of an id.
+
+        :raises SessionNotFoundError: it is empty, or means none.
+        :raises AmbiguousSessionError: it is a prefix of several ids; they are listed.
+        """
+        if not text:
+            raise SessionNotFoundError("an empty id names no session. See: rouser ls")
+        exact = self._select("WHERE id = ?1 OR name = ?1", (text,))
+        if len(exact) == 1:
+            return exact[0]
+        prefix = text.lower()
+        found = self._select(
+            "WHERE id >= ? AND id < ? ORDER BY created_at, id LIMIT ?",
+            (prefix, prefix + "\U0010ffff", _LISTED_MATCHES + 1),
+        )
+        if not found:
+            raise SessionNotFoundError(f'no session matches "{text}". See: rouser ls')
+        if len(found) > 1:
+            raise AmbiguousSessionError(_ambiguous(text, found), found)
+        return found[0]
+
+    def sessions(self) -> list[Session]:
+        """Return all sessions, oldest first."""
+        return self._select("ORDER BY created_at, id", ())
+
+    def ids_and_names(self) -> list[tuple[str, str | None, str]]:
+        """Return id, name and task of every session, newest first; cheap, for completion."""
+        if not self._exists():
+            return []
+        with self._guard, translated(self.path):
+            return self._open().execute("SELECT id, name, task FROM sessions ORDER BY created_at DESC").fetchall()
+
+    def history(self, session_id: str) -> list[HistoryEntry]:
+        """Return a session's history, oldest first; also that of a session that was removed."""
+        if not self._exists():
+            return []
+        with self._guard, translated(self.path):
+            rows = (
+                self._open()
+                .execute(
+                    "SELECT at, event, old_status, new_status, detail FROM history WHERE session_id = ? ORDER BY id",
+                    (session_id,),
+                )
+                .fetchall()
+            )
+        return [
+            HistoryEntry(
+                at=datetime.fromisoformat(at), event=event, old_status=old, new_status=new, detail=json.loads(detail)
+            )
+            for at, event, old, new, detail in rows
+        ]
+
+    def check_integrity(self) -> list[str]:
+        """Return what SQLite finds wrong with the file, a line each; empty when it is sound."""
+        if not self._exists():
+            return []
+        with self._guard, translated(self.path):
+            rows = self._open().execute("PRAGMA integrity_check(20)").fetchall()
+        return [line for (line,) in rows if line != "ok"]
+
+    def _exists(self) -> bool:
+        return self._connection is not None or self.path.exists()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = connect(self.path)
+        return self._connection
+
+    def _select(self, clause: str, values: tuple[Any, ...]) -> list[Session]:
+        if not self._exists():
+            return []
+        with self._guard, translated(self.path):
+            rows = self._open().execute(f"{_SELECT} {clause}", values).fetchall()
+        return [self._read(row) for row in rows]
+
+    def _read(self, row: tuple[Any, ...]) -> Session:
+        try:
+            return from_row(row)
+        except ValueError as error:
+            raise StoreError(damaged(self.path, f"session {row[0]}: {error}")) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._guard, translated(self.path):
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+
+def _append(
+    connection: sqlite3.Connection,
+    session_id: str,
+    event: str,
+    statuses: tuple[str | None, SessionStatus | None],
+    detail: Mapping[str, Any] | None,
+) -> None:
+    old, new = statuses
+    connection.execute(
+        "INSERT INTO history (session_id, at, event, old_status, new_status, detail) VALUES (?, ?, ?, ?, ?, ?)",
+        (session_id, now().isoformat(timespec="microseconds"), event, old, new, json.dumps(detail or {})),
+    )
+
+
+def _printable(value: Any) -> Any:
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+
+
+def _ambiguous(text: str, found: list[Session]) -> str:
+    shown = " · ".join(f"{session.short_id} {session.task:.40}".strip() for session in found[:_LISTED_MATCHES])
+    more = " and more" if len(found) > _LISTED_MATCHES else ""
+    count = f"more than {_LISTED_MATCHES}" if more else str(len(found))
+    return f'"{text}" matches {count} sessions: {shown}{more}. Type more of the id.'
