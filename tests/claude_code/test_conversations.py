@@ -1,6 +1,7 @@
 """Which conversation a session has, from what is on disk."""
 
 import json
+import os
 import tracemalloc
 from datetime import UTC, datetime
 from uuid import UUID, uuid4, uuid5
@@ -8,7 +9,7 @@ from uuid import UUID, uuid4, uuid5
 import pytest
 
 from rouser import Conversation, Evidence, HookError, PromptReceipt, PromptState
-from rouser_claude_code import conversations, transcripts
+from rouser_claude_code import conversations, register, transcripts
 
 
 def derived(session, number):
@@ -90,6 +91,23 @@ def test_a_recorded_id_that_is_no_uuid_is_refused(make_session, home):
 def test_a_transcript_that_is_gone_after_its_prompt_was_accepted_is_said_to_be_gone(make_session, home):
     receipt = PromptReceipt(state=PromptState.DURABLE, at=datetime.now(UTC))
     assert "its transcript is gone" in conversations.find(make_session(prompt=receipt), home).reason
+
+
+def test_a_live_process_that_holds_the_conversation_is_named(make_session, home, put_transcript):
+    put_transcript("finished")
+    pid = os.getpid()
+    entry = {
+        "pid": pid,
+        "sessionId": make_session().id,
+        "procStart": register.start_time(pid),
+        "status": "idle",
+        "statusUpdatedAt": 0,
+    }
+    (home / "sessions").mkdir()
+    (home / "sessions" / f"{pid}.json").write_text(json.dumps(entry))
+    assert conversations.find(make_session(), home).reason.endswith(
+        f"transcript has 1 turn, held by the live process {pid}"
+    )
 
 
 def test_a_stub_elsewhere_does_not_hide_a_conversation(make_session, home, put_transcript):

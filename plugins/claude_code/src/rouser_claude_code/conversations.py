@@ -14,7 +14,7 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from rouser import Conversation, Evidence, HookError, PromptState, Session
-from rouser_claude_code import prompts, transcripts
+from rouser_claude_code import prompts, register, transcripts
 
 # How much of a transcript is read to tell people its number of turns: some tens of milliseconds.
 _COUNTED_BYTES: Final = 32 << 20
@@ -38,7 +38,7 @@ def find(session: Session, home: Path) -> Conversation:
             origin = "the transcript before is a stub of an early crash: a new id"
             continue
         evidence = recorded.evidence if recorded is not None and conversation_id == first else Evidence.PINNED
-        reason = f"{origin}, {_describe(session, home, summary)}"
+        reason = f"{origin}, {_describe(session, home, summary)}{_holder(home, conversation_id)}"
         return Conversation(id=conversation_id, evidence=evidence, reason=reason)
     raise AssertionError  # the candidates never end
 
@@ -99,3 +99,9 @@ def _describe(session: Session, home: Path, summary: transcripts.Summary | None)
     if was_accepted:
         return f"but its transcript is gone from {home}: starts over under the same id"
     return "no transcript yet: starts under the same id"
+
+
+def _holder(home: Path, conversation_id: str) -> str:
+    # The client lets two processes have one conversation, and loses what one of them writes.
+    process = register.find(home, conversation_id)
+    return "" if process is None else f", held by the live process {process.pid}"

@@ -33,14 +33,14 @@ class ClaudeCodeAgent(AgentSpec, PluginSpec):
     @hookimpl
     def plugin_diagnose(self) -> Sequence[Diagnosis]:
         """Tell whether the client is there, its version, and whether its data can be read."""
-        from rouser_claude_code.diagnosis import diagnose  # noqa: PLC0415  # imports subprocess
+        from rouser_claude_code.diagnosis import diagnose  # imports subprocess, which only doctor needs
 
         return diagnose(self._settings)
 
     @hookimpl
     def agent_validate(self, session: Session) -> None:
         """Refuse a session whose settings are unusable, or whose client is not installed."""
-        import shutil  # noqa: PLC0415  # only spawn looks for the client
+        import shutil  # only spawn looks for the client
 
         settings = parse(session.agent_config)
         if shutil.which(settings.executable) is None:
@@ -93,6 +93,6 @@ class ClaudeCodeAgent(AgentSpec, PluginSpec):
     @hookimpl
     def agent_detect_activity(self, session: Session) -> ActivityState | None:
         """Return what the client is doing, by its register of live processes or its transcript."""
-        from rouser_claude_code import activity  # noqa: PLC0415  # only listings ask for it
+        from rouser_claude_code import activity  # only listings ask for it
 
         return activity.detect(parse(session.agent_config).home, conversations.id_of(session))

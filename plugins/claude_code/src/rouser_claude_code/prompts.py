@@ -40,7 +40,7 @@ def is_sent_as(session: Session, prompt: str, text: str) -> bool:
 
 def file_of(session: Session, prompt: str) -> Path:
     """Return where a prompt is kept that no argument can carry; its name tells its text."""
-    from hashlib import sha256  # noqa: PLC0415  # few prompts are that long
+    from hashlib import sha256  # few prompts are that long
 
     digest = sha256(_encode(prompt)).hexdigest()[:16]
     return _state_directory() / "prompts" / f"{session.id}-{digest}.md"

@@ -102,7 +102,7 @@ def _initial_prompt(session: Session, settings: Settings) -> str:
 
 
 def _is_found(program: str) -> bool:
-    import shutil  # noqa: PLC0415  # only spawn and doctor look for programs
+    import shutil  # only spawn and doctor look for programs
 
     # A relative path is looked up in the workspace, which does not exist yet.
     is_relative_path = "/" in program and not program.startswith("/")
