@@ -82,7 +82,7 @@ class Server:
         :raises ServerExitingError: the server exited meanwhile.
         :raises TmuxError: any other failure, a server that does not answer in time included.
         """
-        import subprocess  # noqa: PLC0415 - 20 ms that commands without a tmux server to ask need not pay
+        import subprocess  # 20 ms, which commands without a tmux server to ask need not pay
 
         seconds = min(time_left(), _LONGEST if timeout is None else timeout)
         try:

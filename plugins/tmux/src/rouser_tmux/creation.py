@@ -19,6 +19,7 @@ from rouser_tmux.processes import Process
 from rouser_tmux.screen import last_lines
 
 _START_SECONDS: Final = 5.0
+_EXIT_SECONDS: Final = 0.5
 _RETRY_SECONDS: Final = 0.01
 _EXITING_SECONDS: Final = 4.0  # for how long a server may take to exit, once it was told to
 _CLEANUP_SHARE: Final = 0.2  # of the time that is left, kept back to undo what did not succeed
@@ -112,24 +113,27 @@ def _wait_for_start(handle: Handle, path: Path) -> None:
     """
     give_up = time.monotonic() + min(_START_SECONDS, time_left() * (1 - _CLEANUP_SHARE))
     pause = 0.001
-    while launch.is_pending(path, processes.command_line(handle.agent.pid)):
+    while launch.is_pending(path, handle.agent.pid):
         if processes.are_visible() and not handle.agent.runs():
             break
         if time.monotonic() > give_up:
             raise HookError(f"the shell in the new tmux session {handle.name} did not start the agent in time")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.02)
-    if not handle.agent.runs():
-        _check_status(handle, path, give_up)
+    if not processes.command_line(handle.agent.pid):
+        # Either it is exiting, and has lost its command line before it counts as ended, or it blanked its title.
+        processes.wait_until_gone([handle.agent], _EXIT_SECONDS)
+    if path.exists():
+        raise HookError(f"the agent was not started: {_last_words(handle, path)}")
 
 
-def _check_status(handle: Handle, path: Path, give_up: float) -> None:
-    """Raise if the pane's process ended before it became the agent; an agent that ended was started."""
+def _last_words(handle: Handle, path: Path) -> str:
+    """Return what the shell printed before it ended; tmux shows it once it has read all of it."""
+    give_up = time.monotonic() + _EXIT_SECONDS
     panes = find(handle)
-    while panes and not panes[0].dead and processes.are_visible() and time.monotonic() < give_up:
-        time.sleep(_RETRY_SECONDS)  # tmux is about to learn that its child has ended
+    while panes and not panes[0].dead and time.monotonic() < give_up:
+        time.sleep(_RETRY_SECONDS)
         panes = find(handle)
     if not panes:
-        raise HookError(f"the new tmux session {handle.name} vanished; do hooks in tmux.conf remove it?")
-    if panes[0].status in (launch.CANNOT_ENTER, launch.CANNOT_EXECUTE) or path.exists():
-        raise HookError(f"the agent was not started: {last_lines(panes[0], 3).strip() or 'its shell was killed'}")
+        return "its tmux session vanished; do hooks in tmux.conf remove it?"
+    return " ".join(last_lines(panes[0], 3).replace(str(path), "sh").split()) or "its shell was killed"

@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from rouser import HookError
-
-CANNOT_ENTER: Final = 211
-CANNOT_EXECUTE: Final = 212
+from rouser_tmux.processes import command_line
 
 _STALE_SECONDS: Final = 24 * 3600
 _SHELL: Final = "/bin/sh"
@@ -74,9 +72,10 @@ def argv(path: Path) -> list[str]:
     return [_SHELL, str(path)]
 
 
-def is_pending(path: Path, command_line: bytes) -> bool:
-    """Return whether a process with this command line is still on its way to become the agent."""
-    return path.exists() or os.fsencode(path) in command_line.split(b"\0")
+def is_pending(path: Path, pid: int) -> bool:
+    """Return whether the pane's process is still on its way to become the agent, or has failed at it."""
+    # In this order: before it has read the file, its command line may still be that of the tmux server.
+    return path.exists() or os.fsencode(path) in command_line(pid).split(b"\0")
 
 
 def sweep() -> None:
@@ -122,7 +121,7 @@ def _location() -> Path:
     home = os.environ.get("ROUSER_HOME")
     if home:
         return Path(home).absolute() / "launch"
-    import platformdirs  # noqa: PLC0415 - needed only here
+    import platformdirs  # only needed here
 
     return platformdirs.user_state_path("rouser") / "launch"
 
@@ -130,8 +129,8 @@ def _location() -> Path:
 def _script(cwd: Path, command: Sequence[str], env: Mapping[str, str]) -> bytes:
     """Return a script that both dash and bash take, byte for byte, and that forks twice at most.
 
-    First it starts itself anew without the environment of the tmux server, which is nobody's wish. ``execfail``
-    makes bash go on to the last line, where other shells are brought by the trap.
+    First it starts itself anew without the environment of the tmux server, which is nobody's wish. If it ends
+    without becoming the agent, it leaves an empty file in its place; ``execfail`` is what bash needs for that.
     """
     environment = "".join(
         f"export {name}={_quote(value)}\n"
@@ -144,11 +143,11 @@ def _script(cwd: Path, command: Sequence[str], env: Mapping[str, str]) -> bytes:
 {_tool("rm")} -f -- "$0"
 set -- {" ".join(map(_quote, command))}
 command -v shopt >/dev/null && shopt -s execfail
-{environment}cd {_quote(str(cwd))} || exit {CANNOT_ENTER}
+trap ': >"$0"' EXIT
+{environment}cd {_quote(str(cwd))} || exit
 unset OLDPWD
-trap 'exit {CANNOT_EXECUTE}' EXIT
 exec "$@"
-exit {CANNOT_EXECUTE}
+exit
 """
     try:
         encoded = os.fsencode(script)

@@ -26,7 +26,6 @@ _FIELDS: Final = (
     PID,
     "pane_pid",
     "pane_dead",
-    "pane_dead_status",
     "pane_input_off",
     "history_size",
     "session_id",
@@ -49,7 +48,6 @@ class Pane:
     :ivar agent_pid: pid of the process that it was created with.
     :ivar pid: pid of the process that runs in it, or ran until it ended.
     :ivar dead: whether that process has ended.
-    :ivar status: exit status of that process; None if it runs or was killed.
     :ivar input_off: whether tmux takes no input for it.
     :ivar history: how many lines have scrolled off its screen.
     :ivar session: tmux's id of the session.
@@ -66,7 +64,6 @@ class Pane:
     agent_pid: str
     pid: int
     dead: bool
-    status: int | None
     input_off: bool
     history: int
     session: str
@@ -158,7 +155,7 @@ def _find(handle: Handle, condition: str) -> list[Pane]:
 
 def _parse(line: str) -> Pane:
     try:
-        token, home, session, name, agent, pid, dead, status, off, history, *ids, server, socket = line.split(" ", 14)
+        token, home, session, name, agent, pid, dead, off, history, *ids, server, socket = line.split(" ", 13)
         return Pane(
             token,
             home,
@@ -167,7 +164,6 @@ def _parse(line: str) -> Pane:
             agent,
             int(pid),
             dead == "1",
-            int(status) if status else None,
             off == "1",
             int(history or 0),
             ids[0],
