@@ -37,7 +37,7 @@ def default_base() -> Path:
         if path is None:
             raise HookError(f"ROUSER_HOME is {home!r}, and ~ cannot be resolved; set it to an absolute path")
         return path.absolute() / "worktrees"
-    from platformdirs import user_data_path  # noqa: PLC0415 -- not needed where the base is configured
+    from platformdirs import user_data_path
 
     return user_data_path("rouser", appauthor=False) / "worktrees"
 

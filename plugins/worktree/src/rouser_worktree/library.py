@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rouser import HookError, time_left
-from rouser_worktree.process import run, spoken
+from rouser import HookError
+from rouser_worktree.process import run, seconds_for_git, spoken
 from rouser_worktree.version import require_git
 
 require_git()  # under a deadline, before the import of GitPython runs the same command without one
@@ -70,9 +70,8 @@ class SupervisedGit(git.Git):
         """
         if unknown := options.keys() - {"with_extended_output", "with_exceptions"}:
             raise TypeError(f"not supported here: {', '.join(sorted(unknown))}")
-        left = time_left()
-        seconds = max(left / 2, left - self._reserve)
-        done = run(list(command), Path(self.working_dir or "/"), seconds, self._inherited)
+        directory = Path(self.working_dir or "/")
+        done = run(list(command), directory, seconds_for_git(self._reserve), self._inherited)
         if done.status and options.get("with_exceptions", True):
             raise GitFailedError(command, done.status, done.errors)
         output = done.output.removesuffix("\n")

@@ -1,7 +1,5 @@
 """The git worktree plugin of rouser: which hook is answered by what."""
 
-# ruff: noqa: PLC0415 -- GitPython takes longer to import than most hooks take to run
-
 from __future__ import annotations
 
 import os
@@ -33,6 +31,11 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
     def plugin_configure(self, settings: Mapping[str, Any]) -> None:
         """Take ``base``, an absolute path or one that begins with ``~``; there is no other setting."""
         self._configured = configured_base(settings)
+
+    @hookimpl
+    def plugin_scratch_settings(self, directory: Path) -> Mapping[str, Any]:
+        """Keep the worktrees below ``directory``."""
+        return {"base": str(directory / "worktrees")}
 
     @hookimpl
     def plugin_diagnose(self) -> Sequence[Diagnosis]:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
-from rouser import HookError
+from rouser import HookError, time_left
 
 # What `git rev-parse --local-env-vars` lists, without GIT_CONFIG_COUNT: people set that one on purpose. A command
 # that a git hook starts inherits these, and they would point git at the repository of that hook.
@@ -46,7 +46,8 @@ _UNATTENDED: Final = {
     "LC_MESSAGES": "C",
 }
 _TERM_GRACE: Final = 0.5
-_KILL_GRACE: Final = 1.0
+_KILL_GRACE: Final = 0.2
+_TO_END: Final = 0.8
 
 
 class Finished(NamedTuple):
@@ -103,6 +104,15 @@ def run(command: Sequence[str], directory: Path, seconds: float, inherited: Sequ
             _end_group(process)
             raise
         return Finished(status, _text(output), _text(errors))
+
+
+def seconds_for_git(reserve: float = 0.0) -> float:
+    """Return how long a git process may take: what the hook has left, less what it takes to end and report it.
+
+    :param reserve: seconds to keep for more than that.
+    """
+    left = time_left()
+    return max(left / 2, left - _TO_END - reserve)
 
 
 def environment() -> dict[str, str]:

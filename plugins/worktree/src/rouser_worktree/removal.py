@@ -8,7 +8,7 @@ from pathlib import Path
 from rouser import HookError
 from rouser_worktree.checkout import remove_entry, remove_tree
 from rouser_worktree.library import GitFailedError
-from rouser_worktree.links import find_private, is_repository, points_nowhere, read_link, write_link
+from rouser_worktree.links import Link, find_private, is_repository, points_nowhere, read_link, write_link
 from rouser_worktree.records import Record, forget, making, read_record
 from rouser_worktree.repository import Repository
 from rouser_worktree.work import look, own_commits, stranded_commit
@@ -40,14 +40,13 @@ def destroy(base: Path, path: Path, *, force: bool) -> None:
 
 
 def _destroy(path: Path, record: Record, *, is_there: bool, force: bool) -> None:
-    repository = Repository(Path(record.repository))
+    recorded = Path(record.repository)
+    link = read_link(path)
+    # A repository that was moved, and its worktree repaired, is found by the link.
+    repository = Repository(recorded if link is None or is_repository(recorded) else link.common)
     if not is_repository(repository.common):
-        if is_there and not force:
-            raise HookError(
-                f"{path} has lost its repository {repository.common}, so what it holds cannot be judged; "
-                f"look into it, then use --force"
-            )
-        remove_tree(path)
+        if is_there:
+            _remove_unlinked(path, record, force=force)
         return
     if is_there:
         _remove_directory(repository, path, record, force=force)
@@ -58,20 +57,9 @@ def _destroy(path: Path, record: Record, *, is_there: bool, force: bool) -> None
 
 
 def _remove_directory(repository: Repository, path: Path, record: Record, *, force: bool) -> None:
-    link = read_link(path)
-    if link is None:
-        private = find_private(repository.common, path)
-        if private is not None and points_nowhere(path):
-            write_link(private, path)
-            link = read_link(path)
+    link = read_link(path) or _mended_link(repository, path)
     if link is None or link.common != repository.common:
-        # What was never handed out is nobody's work; an empty directory is none.
-        if record.ready and not force and any(path.iterdir()):
-            raise HookError(
-                f"{path} is no longer a worktree of {repository.common}, so what it holds cannot be judged; "
-                f"look into it, then use --force"
-            )
-        remove_tree(path)
+        _remove_unlinked(path, record, force=force)
         return
     arguments = ["--force", "--force"]
     if not force and record.ready:
@@ -88,6 +76,28 @@ def _remove_directory(repository: Repository, path: Path, record: Record, *, for
         if not force:
             raise
         remove_tree(path)
+
+
+def _mended_link(repository: Repository, path: Path) -> Link | None:
+    """Return the link of a worktree that has only lost its ``.git`` file, which is written again."""
+    private = find_private(repository.common, path)
+    if private is None or not path.is_dir() or not points_nowhere(path):
+        return None
+    write_link(private, path)
+    return read_link(path)
+
+
+def _remove_unlinked(path: Path, record: Record, *, force: bool) -> None:
+    """Remove what is left where a worktree was, unless it has become something else."""
+    if not path.is_dir() or not points_nowhere(path):
+        raise HookError(f"{path} is no longer what rouser made there, so it is not removed; do it by hand")
+    # What was never handed out is nobody's work; an empty directory is none.
+    if record.ready and not force and any(path.iterdir()):
+        raise HookError(
+            f"{path} is no longer a worktree of {record.repository}, so what it holds cannot be judged; "
+            f"look into it, then use --force"
+        )
+    remove_tree(path)
 
 
 def _require_nothing_stranded(repository: Repository, path: Path) -> None:

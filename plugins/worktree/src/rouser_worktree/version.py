@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from rouser import HookError, time_left
-from rouser_worktree.process import run
+from rouser import HookError
+from rouser_worktree.process import run, seconds_for_git
 
 MINIMUM: Final = (2, 30)
 """The oldest git that will do: ``rev-parse --verify --end-of-options`` came right with 2.30."""
@@ -17,7 +17,7 @@ def require_git() -> str:
 
     :raises HookError: there is none, it hangs, it is too old, or it says something else.
     """
-    said = run(["git", "version"], Path("/"), time_left()).output.strip()
+    said = run(["git", "version"], Path("/"), seconds_for_git()).output.strip()
     version = (said.removeprefix("git version ").split() or [""])[0]
     numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
     if not said.startswith("git version ") or not numbers:
