@@ -106,6 +106,12 @@ def test_a_configured_directory_is_where_the_client_and_the_plugin_look(
     assert agent.agent_restore_command(session) is not None
 
 
+def test_scratch_settings_keep_away_from_the_users_own_data(agent, make_session, tmp_path):
+    settings = agent.plugin_scratch_settings(tmp_path)
+    agent.plugin_configure(settings)
+    assert agent.agent_environment(make_session(settings))["CLAUDE_CONFIG_DIR"] == str(tmp_path / "claude")
+
+
 def test_activity_comes_from_the_sessions_conversation(agent, make_session, put_transcript):
     put_transcript("question")
     assert agent.agent_detect_activity(make_session()) is ActivityState.WAITING_INPUT

@@ -80,6 +80,11 @@ def test_a_session_id_in_both_command_lines_pins_the_conversation(agent, make_se
     assert (conversation.id, conversation.evidence) == (session.id, Evidence.PINNED)
 
 
+def test_a_session_id_that_nothing_resumes_by_pins_no_conversation(agent, make_session):
+    session = make_session({"arguments": ["agent", "--id={session_id}"]})
+    assert agent.agent_find_conversation(session) is None
+
+
 def test_a_ready_pattern_is_looked_for_in_each_line_of_the_terminal(agent, make_session):
     session = make_session({"arguments": ["agent"], "ready_pattern": r"^> $"})
     assert agent.agent_is_ready(session, "loading\n") is False

@@ -76,9 +76,7 @@ def holds_prompt(session: Session, home: Path, prompt: str) -> bool:
 def _candidates(session_id: str, first: str) -> Iterator[str]:
     yield _checked(first)
     for number in count(1):
-        derived = str(uuid5(UUID(session_id), str(number)))
-        if derived != first:
-            yield derived
+        yield str(uuid5(UUID(session_id), str(number)))
 
 
 def _checked(conversation_id: str) -> str:

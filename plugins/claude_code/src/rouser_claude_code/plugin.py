@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rouser import (
@@ -29,6 +30,11 @@ class ClaudeCodeAgent(AgentSpec, PluginSpec):
     def plugin_configure(self, settings: Mapping[str, Any]) -> None:
         """Check the configured settings; sessions carry their own copy."""
         self._settings = parse(settings)
+
+    @hookimpl
+    def plugin_scratch_settings(self, directory: Path) -> Mapping[str, Any]:
+        """Keep the client's configuration and transcripts in ``directory``."""
+        return {"config_dir": str(directory / "claude")}
 
     @hookimpl
     def plugin_diagnose(self) -> Sequence[Diagnosis]:
