@@ -30,7 +30,7 @@ class Host:
         self, settings: Mapping[str, Mapping[str, Any]] | None = None, seconds: float = DEFAULT_SECONDS
     ) -> None:
         self._manager: Final = new_manager()
-        self._settings: Final = settings or {}
+        self._settings: Final = {} if settings is None else settings
         self._seconds: Final = seconds
         self._infos: dict[str, PluginInfo] = {}
         self._configured: set[str] = set()

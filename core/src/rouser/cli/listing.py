@@ -48,8 +48,10 @@ def show_listing(views: Sequence[SessionView], *, probed: bool) -> None:
 def _activity(seen: SessionView) -> str:
     if seen.liveness.alive is None:
         return "unknown"
-    if seen.session.activity in {None, ActivityState.EXITED}:
+    if not seen.liveness.alive:
         return "-"
+    if seen.session.activity is None:
+        return "running"
     return {ActivityState.WAITING_INPUT: "waiting"}.get(seen.session.activity, str(seen.session.activity))
 
 

@@ -96,7 +96,7 @@ def command(
                 "warnings": list(outcome.warnings),
             }
         )
-    else:
+    elif not sys.stdout.isatty():
         click.echo(session.short_id)
     where = f"{session.agent} in {session.runtime} · {session.workspace} {session.workspace_path} on {session.branch}"
     label = session.name or session.short_id

@@ -1,0 +1,5 @@
+"""``python -m rouser``."""
+
+from rouser.cli import main
+
+main()
