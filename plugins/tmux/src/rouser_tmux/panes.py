@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rouser import HookError
-from rouser_tmux.client import NoServerError, Server
+from rouser_tmux.client import NoServerError, Server, TmuxError
 from rouser_tmux.handle import Handle
 from rouser_tmux.processes import Process
 
@@ -34,6 +34,7 @@ _FIELDS: Final = (
     "pid",
     "socket_path",  # last, as it may hold spaces
 )
+_NO_SESSIONS: Final = "no current target"  # what a server says that was told to live on without any
 _FORMAT: Final = " ".join(f"#{{{field}}}" for field in _FIELDS)
 
 
@@ -99,8 +100,13 @@ def list_panes(server: Server, condition: str, timeout: float | None = None) -> 
     :raises NoServerError: there is no server.
     :raises HookError: the server does not answer, or answers nonsense.
     """
-    lines = server.ask("list-panes", "-a", "-f", condition, "-F", _FORMAT, timeout=timeout).splitlines()
-    return sorted((_parse(line) for line in lines), key=lambda pane: not pane.is_home)
+    try:
+        text = server.ask("list-panes", "-a", "-f", condition, "-F", _FORMAT, timeout=timeout)
+    except TmuxError as error:
+        if error.reason == _NO_SESSIONS:
+            return []
+        raise
+    return sorted((_parse(line) for line in text.splitlines()), key=lambda pane: not pane.is_home)
 
 
 def marked_panes(server: Server, timeout: float | None = None) -> list[Pane]:

@@ -41,6 +41,11 @@ class TmuxRuntime(RuntimeSpec, PluginSpec):
         self._server = _server_at(settings.get("socket", ""))
 
     @hookimpl
+    def plugin_scratch_settings(self, directory: Path) -> Mapping[str, Any]:
+        """Use a server of its own, whose socket is in ``directory``."""
+        return {"socket": str(directory / "tmux.sock")}
+
+    @hookimpl
     def plugin_diagnose(self) -> Sequence[Diagnosis]:
         """Look at tmux, its version, the server and the directory of launch files."""
         return list(diagnose(self._server))

@@ -131,14 +131,17 @@ class Family:
         :returns: those that run nevertheless.
         """
         for number, seconds in _STEPS:
-            members = self.living()
+            give_up = time.monotonic() + min(seconds, time_left())
+            sent: set[Process] = set()
+            while (members := self.living()) and time.monotonic() < give_up:
+                for member in set(members) - sent:
+                    if number:
+                        member.send(number)
+                sent.update(members)  # and the next round is for those that they started just before
+                wait_until_gone(members, give_up - time.monotonic())
             if not members:
                 break
-            if number:
-                for member in members:
-                    member.send(number)
-            wait_until_gone(members, seconds)
-        return self.living()
+        return members
 
 
 def wait_until_gone(processes: Iterable[Process], seconds: float) -> bool:

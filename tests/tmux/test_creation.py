@@ -1,0 +1,190 @@
+"""A runtime is one new tmux session, created by exactly one of those who try."""
+
+import threading
+
+import pytest
+
+from rouser import HookError, hookimpl
+from rouser_tmux import client
+from rouser_tmux.handle import Handle
+from rouser_tmux.plugin import TmuxRuntime
+
+USERS_CONFIG = """
+set -g base-index 1
+set -g pane-base-index 1
+set -g default-command "echo from the default command"
+set -g default-shell /bin/false
+set -g remain-on-exit off
+set -g destroy-unattached on
+set -g set-titles on
+set -s exit-empty off
+set-hook -g after-new-session "split-window 'cat'"
+set -g no-such-option 1
+"""
+
+
+def test_agent_is_the_panes_own_process(world):
+    handle, record = world.record(name="proj-1")
+    assert world.sessions() == ["proj-1"]
+    assert world.tmux("list-panes", "-a", "-F", "#{pane_pid} #{pane_dead}") == [f"{record['pid']} 0"]
+    assert Handle.parse(handle).agent.pid == record["pid"]
+
+
+def test_handle_is_printable_and_reads_back(world):
+    handle = world.create()
+    assert handle.isprintable()
+    assert str(Handle.parse(handle)) == handle
+
+
+def test_socket_path_may_hold_anything_printable(world, make_session):
+    socket = world.directory / "a b:c;#{x}'ü"
+    runtime = world.runtime_at(str(socket))
+    handle = runtime.runtime_create(make_session(), "odd", world.directory, ["cat"], world.env)
+    world.end_later(Handle.parse(handle).server.pid)
+    assert Handle.parse(handle).socket == str(socket)
+    assert runtime.runtime_is_alive(handle)
+    assert [found.handle for found in runtime.runtime_discover()] == [handle]
+    runtime.runtime_destroy(handle)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "tmux", "tmux:v2:x", "tmux:v1:0123456789abcdef:id:name:1@1:2@2:relative", "docker:1"]
+)
+def test_other_text_is_no_handle(text):
+    with pytest.raises(HookError, match="not a handle"):
+        Handle.parse(text)
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "a:b", "-a", "a b", "#(touch x)", "x" * 65, "a\n"])
+def test_name_that_tmux_would_change_is_refused(world, name):
+    with pytest.raises(HookError, match="cannot name"):
+        world.create(name=name)
+    assert not world.socket.exists()
+
+
+def test_name_that_is_taken_is_left_alone(world):
+    pid = world.start_foreign("proj-1")
+    with pytest.raises(HookError, match=r"session proj-1 already, not one of rouser's: .* kill-session -t =proj-1"):
+        world.create()
+    assert world.tmux("list-panes", "-a", "-F", "#{pane_pid} #{pane_dead}") == [f"{pid} 0"]
+    assert not list(world.launch_files.iterdir())
+
+
+def test_name_that_another_runtime_has_is_left_alone(world, make_session):
+    session = make_session()
+    first = world.create(session=session)
+    with pytest.raises(HookError, match=f"left by rouser session {session.short_id}"):
+        world.create()
+    assert world.runtime.runtime_is_alive(first)
+
+
+def test_name_that_begins_like_another_is_free(world):
+    handles = [world.create(name=name) for name in ("proj-10", "proj-1", "proj")]
+    assert all(world.runtime.runtime_is_alive(handle) for handle in handles)
+
+
+@pytest.mark.parametrize("server", ["running", "none"])
+def test_one_of_eight_at_once_wins(world, server):
+    if server == "running":
+        world.start_foreign("mine")
+    results = []
+    barrier = threading.Barrier(8)
+
+    def attempt():
+        barrier.wait()
+        try:
+            results.append(world.create())
+        except HookError as error:
+            results.append(error)
+
+    threads = [threading.Thread(target=attempt) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    winners = [result for result in results if isinstance(result, str)]
+    assert len(winners) == 1
+    assert all("already" in str(result) for result in results if not isinstance(result, str))
+    assert world.runtime.runtime_is_alive(winners[0])
+    assert world.sessions() == sorted({"proj-1"} | ({"mine"} if server == "running" else set()))
+
+
+def test_server_that_is_exiting_is_waited_for(world):
+    for _ in range(5):
+        handle = world.create()
+        world.tmux("kill-server")
+        again = world.create()
+        assert world.runtime.runtime_is_alive(again)
+        assert not world.runtime.runtime_is_alive(handle)
+        world.runtime.runtime_destroy(again)
+
+
+def test_agent_that_exits_at_once_leaves_its_pane(world, eventually):
+    for index in range(5):
+        handle = world.create(["sh", "-c", "echo last words; exit 7"], name=f"n{index}")
+        eventually(lambda handle=handle: not world.runtime.runtime_is_alive(handle))
+        assert world.runtime.runtime_get_output(handle, 5) == "last words"
+    assert world.sessions() == [f"n{index}" for index in range(5)]
+
+
+def test_configuration_of_the_user_does_not_matter(world, eventually):
+    (world.directory / ".tmux.conf").write_text(USERS_CONFIG)
+    out = world.directory / "out"
+    handle = world.create(["sh", "-c", f"echo ready; read line; echo $line > {out}; cat"])
+    assert world.tmux("show-options", "-gv", "base-index") == ["1"]
+    assert world.runtime.runtime_is_alive(handle)
+    eventually(lambda: world.runtime.runtime_get_output(handle, 5) == "ready")
+    world.runtime.runtime_send_message(handle, "hello")
+    eventually(lambda: out.exists() and out.read_text() == "hello\n")
+    world.runtime.runtime_destroy(handle)
+    assert not world.runtime.runtime_is_alive(handle)
+    assert world.sessions() == []
+
+
+def test_global_options_stay_as_they_are(world):
+    world.start_foreign("mine")
+    scopes = (["-g"], ["-s"], ["-gw"])
+    before = [world.tmux("show-options", *scope) for scope in scopes]
+    world.create()
+    assert [world.tmux("show-options", *scope) for scope in scopes] == before
+
+
+def test_rouser_inside_tmux_uses_the_configured_server(world, monkeypatch):
+    monkeypatch.setenv("TMUX", "/nowhere/else,1,0")
+    monkeypatch.setenv("TMUX_PANE", "%7")
+    assert world.runtime.runtime_is_alive(world.create())
+    assert not [line for line in world.tmux("show-environment", "-g") if line.startswith("TMUX")]
+
+
+def test_default_server_and_named_ones_live_where_tmux_puts_them(world, monkeypatch):
+    monkeypatch.setenv("TMUX_TMPDIR", str(world.directory))
+    for setting, name in (("", "default"), ("work", "work")):
+        world.runtime = world.runtime_at(setting)
+        handle = world.create(name=f"on-{name}")
+        assert Handle.parse(handle).socket.startswith(str(world.directory))
+        assert Handle.parse(handle).socket.endswith(f"/{name}")
+        monkeypatch.setenv("TMUX_TMPDIR", str(world.directory))
+        assert world.runtime_at("elsewhere").runtime_is_alive(handle)
+
+
+def test_socket_that_cannot_be_made_is_an_error(world, make_session):
+    runtime = world.runtime_at(str(world.directory / "missing" / "s"))
+    with pytest.raises(HookError, match=r"error creating .*missing/s"):
+        runtime.runtime_create(make_session(), "x", world.directory, ["cat"], world.env)
+
+
+def test_missing_tmux_is_named(world, monkeypatch):
+    monkeypatch.setenv("PATH", str(world.directory))
+    with pytest.raises(HookError, match="tmux is not installed"):
+        world.create(["/bin/cat"])
+
+
+def test_argument_that_ends_in_a_semicolon_is_no_end_of_a_command():
+    chained = client._chain([["a", "b;"], ["c", "\\;", ";"]])
+    assert chained == ["a", "b\\;", ";", "c", "\\\\;", "\\;"]
+
+
+def test_all_hooks_of_a_runtime_are_implemented():
+    marker = f"{hookimpl.project_name}_impl"
+    implemented = {name for name in dir(TmuxRuntime) if hasattr(getattr(TmuxRuntime, name), marker)}
+    assert implemented >= {name for name in dir(TmuxRuntime) if name.startswith(("runtime_", "plugin_"))}

@@ -1,0 +1,205 @@
+"""Destroying ends the runtime and all of its processes, and nothing else."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from rouser import HookError
+from rouser_tmux import destruction
+from rouser_tmux.handle import Handle
+from rouser_tmux.processes import Family, Process
+
+# Writes down its own pid and that of a child in the background, which is in the same terminal session.
+WITH_CHILD = "{trap} sleep 300 & echo $! > child; echo $$ > self; cat; while :; do sleep 0.05; done"
+
+
+def pid_in(world, name, eventually):
+    path = world.directory / name
+    pid = int(eventually(lambda: path.exists() and path.read_text().strip()))
+    world.end_later(pid)
+    return Process.identify(pid)
+
+
+def test_session_and_process_are_gone_when_it_returns(world):
+    handle = world.create()
+    world.start_foreign("mine")
+    world.runtime.runtime_destroy(handle)
+    assert world.sessions() == ["mine"]
+    assert not Handle.parse(handle).agent.runs()
+    assert world.runtime.runtime_is_alive(handle) is False
+
+
+def test_it_may_be_done_twice(world):
+    handle = world.create()
+    for _ in range(3):
+        world.runtime.runtime_destroy(handle)
+    again = world.create()
+    world.runtime.runtime_destroy(handle)
+    assert world.runtime.runtime_is_alive(again)
+
+
+def test_same_name_can_be_created_right_after(world):
+    for _ in range(5):
+        world.runtime.runtime_destroy(world.create())
+
+
+@pytest.mark.parametrize("signals", ["HUP", "HUP TERM", "HUP TERM INT QUIT"])
+def test_agent_that_ignores_signals_is_ended_within_four_seconds(world, signals, eventually):
+    handle = world.create(["sh", "-c", WITH_CHILD.format(trap=f"trap '' {signals};")])
+    processes = [pid_in(world, "child", eventually), pid_in(world, "self", eventually)]
+    started = time.monotonic()
+    world.runtime.runtime_destroy(handle)
+    assert time.monotonic() - started < 4
+    assert not any(process.runs() for process in processes)
+
+
+def test_children_are_ended_though_their_agent_ended_before(world, eventually):
+    handle = world.create(["sh", "-c", "trap '' HUP; sleep 300 & echo $! > child; exit 0"])
+    child = pid_in(world, "child", eventually)
+    eventually(lambda: not world.runtime.runtime_is_alive(handle))
+    world.runtime.runtime_destroy(handle)
+    assert not child.runs()
+    assert world.sessions() == []
+
+
+def test_children_with_a_session_of_their_own_are_ended_too(world, eventually):
+    handle = world.create(["sh", "-c", "setsid sh -c 'echo $$ > child; sleep 300' & wait"])
+    child = pid_in(world, "child", eventually)
+    world.runtime.runtime_destroy(handle)
+    assert not child.runs()
+
+
+def test_daemon_that_left_the_agent_is_let_live(world, eventually):
+    handle = world.create(["sh", "-c", "(setsid sh -c 'echo $$ > daemon; exec sleep 300' &) ; cat"])
+    daemon = pid_in(world, "daemon", eventually)
+    eventually(lambda: os.getpgid(daemon.pid) == daemon.pid)
+    world.runtime.runtime_destroy(handle)
+    assert daemon.runs()
+
+
+def test_agent_that_outlived_its_server_is_ended(world, eventually):
+    handle = world.create(["sh", "-c", WITH_CHILD.format(trap="trap '' HUP TERM;")])
+    processes = [pid_in(world, "child", eventually), pid_in(world, "self", eventually)]
+    os.kill(world.server_pid(), signal.SIGKILL)
+    world.runtime.runtime_destroy(handle)
+    assert not any(process.runs() for process in processes)
+
+
+def test_child_that_outlived_its_agent_and_its_server_is_ended(world, eventually):
+    handle = world.create(["sh", "-c", "trap '' HUP; sleep 300 & echo $! > child; exit 0"])
+    child = pid_in(world, "child", eventually)
+    os.kill(world.server_pid(), signal.SIGKILL)
+    eventually(lambda: not Path(f"/proc/{Handle.parse(handle).agent.pid}").exists())
+    world.runtime.runtime_destroy(handle)
+    assert not child.runs()
+
+
+def test_agent_behind_an_unlinked_socket_is_ended(world):
+    handle = world.create()
+    world.socket.unlink()
+    world.runtime.runtime_destroy(handle)
+    assert not Handle.parse(handle).agent.runs()
+    assert world.runtime.runtime_is_alive(handle) is False
+
+
+def test_dead_pane_is_removed(world, eventually):
+    handle = world.create(["true"])
+    world.start_foreign("mine")
+    eventually(lambda: not world.runtime.runtime_is_alive(handle))
+    world.runtime.runtime_destroy(handle)
+    assert world.sessions() == ["mine"]
+
+
+def test_longer_name_is_spared(world):
+    longer, shorter = world.create(name="proj-10"), world.create(name="proj-1")
+    world.runtime.runtime_destroy(shorter)
+    world.runtime.runtime_destroy(shorter)
+    assert world.runtime.runtime_is_alive(longer)
+
+
+def test_session_of_the_users_with_the_same_name_is_spared(world):
+    handle = world.create()
+    world.tmux("rename-session", "-t", "=proj-1", "agent")
+    pid = world.start_foreign("proj-1")
+    world.runtime.runtime_destroy(handle)
+    assert world.sessions() == ["proj-1"]
+    assert Process.identify(pid).runs()
+
+
+def test_pane_that_was_moved_to_the_users_session_costs_only_that_pane(world):
+    handle = world.create()
+    pid = world.start_foreign("mine")
+    world.tmux("join-pane", "-s", "=proj-1:", "-t", "=mine:")
+    world.runtime.runtime_destroy(handle)
+    assert world.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_pid}") == [f"mine {pid}"]
+
+
+def test_pane_that_was_moved_to_another_agents_session_costs_only_that_pane(world):
+    handle, other = world.create(name="one"), world.create(name="two")
+    world.tmux("join-pane", "-s", "=one:", "-t", "=two:")
+    world.runtime.runtime_destroy(handle)
+    assert world.sessions() == ["two"]
+    assert world.runtime.runtime_is_alive(other)
+
+
+def test_session_that_the_user_grouped_with_the_agents_loses_the_pane(world):
+    handle = world.create()
+    pid = world.start_foreign("mine")
+    world.tmux("new-session", "-d", "-t", "=proj-1", "-s", "grouped")
+    world.runtime.runtime_destroy(handle)
+    assert world.sessions() == ["mine"]
+    assert Process.identify(pid).runs()
+
+
+def test_what_the_user_added_to_the_agents_session_goes_with_it(world, eventually):
+    handle = world.create()
+    world.start_foreign("mine")
+    world.tmux("new-window", "-d", "-t", "=proj-1:", "cat")
+    world.tmux("kill-pane", "-t", "=proj-1:0.0")
+    eventually(lambda: not world.runtime.runtime_is_alive(handle))
+    world.runtime.runtime_destroy(handle)
+    assert world.sessions() == ["mine"]
+
+
+def test_process_that_got_the_agents_number_is_spared(world):
+    handle = Handle.parse(world.create())
+    stranger = subprocess.Popen(["sleep", "300"], start_new_session=True)
+    try:
+        stale = Handle(
+            handle.token, handle.session_id, handle.name, handle.server, Process(stranger.pid, "1.0"), handle.socket
+        )
+        world.runtime.runtime_destroy(str(stale))
+        assert stranger.poll() is None
+        Process(stranger.pid, "1.0").send(signal.SIGKILL)
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_strangers_in_a_terminal_session_of_a_reused_number_are_spared(world):
+    leader = subprocess.Popen(
+        ["sh", "-c", "sleep 300 & echo $!"], start_new_session=True, stdout=subprocess.PIPE, text=True
+    )
+    child = Process.identify(int(leader.stdout.readline()))
+    leader.stdout.close()
+    leader.wait()
+    world.end_later(child.pid)
+    assert os.getsid(child.pid) == leader.pid
+    assert Family([Process(leader.pid, "1.0")], f"{world.socket},1,").living() == []
+
+
+def test_survivors_of_everything_are_named(world, monkeypatch):
+    monkeypatch.setattr(destruction.Family, "end", lambda self: [Process(4711, "1.0")])
+    handle = world.create()
+    with pytest.raises(HookError, match="survived even being killed: 4711"):
+        world.runtime.runtime_destroy(handle)
+
+
+def test_other_text_than_a_handle_is_refused(world):
+    with pytest.raises(HookError, match="not a handle"):
+        world.runtime.runtime_destroy("proj-1")
