@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,9 +15,6 @@ from rouser_worktree.records import Record, forget
 from rouser_worktree.repository import Repository
 
 _RESERVE: Final = 5.0
-_PAUSE: Final = 0.1
-_LOCKED: Final = (".lock': File exists", "cannot lock ref", "could not lock")
-_ATTEMPTS: Final = 20
 
 
 def add(repository: Repository, path: Path, branch: str, held: int) -> None:
@@ -32,7 +27,7 @@ def add(repository: Repository, path: Path, branch: str, held: int) -> None:
     """
     reserve = min(_RESERVE, time_left() / 4)
     try:
-        patiently(lambda: repository.git.holding(held, reserve).worktree("add", "--", str(path), branch))
+        repository.git.holding(held, reserve).worktree("add", "--", str(path), branch)
     except GitTimeoutError as error:
         if is_complete(path):
             raise HookError(f"{error}: its post-checkout hook hangs; see the hooks of {repository.common}") from error
@@ -53,20 +48,6 @@ def is_complete(path: Path) -> bool:
 def holds_something(path: Path) -> bool:
     """Return whether there is anything at ``path`` that a new worktree there would be in conflict with."""
     return os.path.lexists(path) and (path.is_symlink() or not path.is_dir() or any(path.iterdir()))
-
-
-def patiently(git: Callable[[], object]) -> None:
-    """Run a git command again while it fails for a lock that another git holds for a moment."""
-    for attempt in range(_ATTEMPTS):
-        try:
-            git()
-        except GitFailedError as error:
-            out_of_time = time_left() < 1 or attempt == _ATTEMPTS - 1
-            if out_of_time or not any(sign in error.errors for sign in _LOCKED):
-                raise
-            time.sleep(_PAUSE)
-        else:
-            return
 
 
 def discard(path: Path, record: Record) -> None:

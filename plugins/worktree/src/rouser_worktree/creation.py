@@ -7,9 +7,10 @@ from pathlib import Path
 
 from rouser import HookError, Session, is_valid_name
 from rouser_worktree.base import directory_name, make_private
-from rouser_worktree.checkout import add, discard, holds_something, is_complete, patiently
+from rouser_worktree.checkout import add, discard, holds_something, is_complete
 from rouser_worktree.links import read_link
-from rouser_worktree.records import Record, making, read_record, write_record
+from rouser_worktree.locks import claiming, making
+from rouser_worktree.records import Record, read_record, write_record
 from rouser_worktree.repository import Repository, check_branch_name, find_repository, resolve_base
 from rouser_worktree.restoration import restore_held
 
@@ -35,19 +36,20 @@ def create(base: Path, session: Session, directory: Path, branch: str, revision:
         record = read_record(path)
         if record is not None and record.ready:
             return path if read_link(path) else restore_held(session, repository, path, record, held)
-        if record is not None:
-            if record.branch == branch and is_complete(path):  # only the note that it is ready was missing
-                write_record(path, replace(record, ready=True))
-                return path
-            discard(path, record)
-        plan = Record(
-            session=session.id,
-            repository=str(repository.common),
-            branch=branch,
-            start=_start(repository, directory, branch, revision),
-            ready=False,
-        )
-        _make(repository, path, plan, held)
+        with claiming(home, repository.common, branch):
+            if record is not None:
+                if record.branch == branch and is_complete(path):  # only the note that it is ready was missing
+                    write_record(path, replace(record, ready=True))
+                    return path
+                discard(path, record)
+            plan = Record(
+                session=session.id,
+                repository=str(repository.common),
+                branch=branch,
+                start=_start(repository, directory, branch, revision),
+                ready=False,
+            )
+            _make(repository, path, plan, held)
     return path
 
 
@@ -72,7 +74,7 @@ def _make(repository: Repository, path: Path, plan: Record, held: int) -> None:
     start = plan.start
     if start is not None:
         # By itself, before anything that has to be undone: whoever creates it first may delete it again.
-        patiently(lambda: repository.create_branch(plan.branch, start))
+        repository.create_branch(plan.branch, start)
     try:
         write_record(path, plan)
         add(repository, path, plan.branch, held)

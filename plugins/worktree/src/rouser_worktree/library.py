@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from rouser import HookError
+from rouser import HookError, time_left
 from rouser_worktree.process import run, seconds_for_git, spoken
 from rouser_worktree.version import require_git
 
@@ -21,6 +23,16 @@ finally:
         del os.environ["GIT_PYTHON_REFRESH"]
     else:
         os.environ["GIT_PYTHON_REFRESH"] = _before
+
+
+_ATTEMPTS: Final = 8
+_PAUSE: Final = 0.05
+# A lock that is held, or the entry of a worktree that another git is adding or removing: whatever lists the worktrees
+# meanwhile finds an entry that is not all there, and gives up (seen with git 2.39).
+_COLLISION: Final = re.compile(
+    r"\.lock': File exists|could not lock config file|failed to read .*/commondir: "
+    r"|Invalid path '.*/worktrees/[^/]*': No such file|could not create directory of '.*/worktrees/"
+)
 
 
 class GitFailedError(git.GitCommandError, HookError):
@@ -64,6 +76,8 @@ class SupervisedGit(git.Git):
     def execute(self, command: Sequence[str], **options: Any) -> Any:  # type: ignore[override]
         """Run ``command`` as :meth:`git.Git.execute` would, within the time that the hook has left.
 
+        It is run again while it fails for what another git is doing at this moment.
+
         :param options: of ``with_extended_output`` and ``with_exceptions`` the meaning is GitPython's.
         :raises GitFailedError: git ended with a status other than 0.
         :raises HookError: git could not be started, or did not end in time.
@@ -71,7 +85,11 @@ class SupervisedGit(git.Git):
         if unknown := options.keys() - {"with_extended_output", "with_exceptions"}:
             raise TypeError(f"not supported here: {', '.join(sorted(unknown))}")
         directory = Path(self.working_dir or "/")
-        done = run(list(command), directory, seconds_for_git(self._reserve), self._inherited)
+        for attempt in range(_ATTEMPTS):
+            done = run(list(command), directory, seconds_for_git(self._reserve), self._inherited)
+            if not done.status or not _COLLISION.search(done.errors):
+                break
+            time.sleep(min(_PAUSE * (attempt + 1), time_left() / 4))
         if done.status and options.get("with_exceptions", True):
             raise GitFailedError(command, done.status, done.errors)
         output = done.output.removesuffix("\n")

@@ -6,19 +6,12 @@ the repository, so it survives the loss of either, and says what is left to mend
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
 
-from rouser import HookError, time_left
-
-_POLL: Final = 0.05
+from rouser import HookError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,46 +64,6 @@ def forget(path: Path) -> None:
 def recorded_paths(base: Path) -> list[Path]:
     """Return the paths below ``base`` that have a record, in order; whether there is anything is not looked at."""
     return sorted(file.with_name(file.name[1:].removesuffix(".json")) for file in base.glob("*/.*.json"))
-
-
-@contextmanager
-def making(path: Path) -> Iterator[int]:
-    """Hold the lock on making the worktree at ``path``; yields its descriptor, for git to inherit.
-
-    A command that is killed leaves its git running. Since git holds the lock too, whoever comes next
-    waits for it to end before touching what it still writes to.
-
-    :raises HookError: another process held it for as long as there was time.
-    """
-    file = _beside(path, "lock")
-    descriptor = _acquire(file)
-    try:
-        yield descriptor
-    finally:
-        file.unlink(missing_ok=True)
-        os.close(descriptor)
-
-
-def _acquire(file: Path) -> int:
-    deadline = time.monotonic() + time_left() * 0.9
-    while True:
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if file.stat().st_ino == os.fstat(descriptor).st_ino:
-                return descriptor
-        except FileNotFoundError:  # its last holder removed it between our open and our lock
-            pass
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(descriptor)
-                worktree = file.with_name(file.name[1:].removesuffix(".lock"))
-                raise HookError(f"an earlier git still works on {worktree}; wait for it or end it") from None
-            time.sleep(_POLL)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
 
 
 def _beside(path: Path, suffix: str) -> Path:

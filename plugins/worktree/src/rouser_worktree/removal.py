@@ -9,7 +9,8 @@ from rouser import HookError
 from rouser_worktree.checkout import remove_entry, remove_tree
 from rouser_worktree.library import GitFailedError
 from rouser_worktree.links import Link, find_private, is_repository, points_nowhere, read_link, write_link
-from rouser_worktree.records import Record, forget, making, read_record
+from rouser_worktree.locks import making
+from rouser_worktree.records import Record, forget, read_record
 from rouser_worktree.repository import Repository
 from rouser_worktree.work import look, own_commits, stranded_commit
 

@@ -9,7 +9,8 @@ from rouser import HookError, Session
 from rouser_worktree.checkout import add, holds_something, remove_entry, remove_tree
 from rouser_worktree.library import SupervisedGit
 from rouser_worktree.links import find_private, is_repository, points_nowhere, read_link, write_link
-from rouser_worktree.records import Record, making, read_record, write_record
+from rouser_worktree.locks import claiming, making
+from rouser_worktree.records import Record, read_record, write_record
 from rouser_worktree.repository import Repository, find_repository
 from rouser_worktree.work import head_branch, stranded_commit, under_way
 
@@ -49,9 +50,10 @@ def restore_held(session: Session, repository: Repository, path: Path, record: R
     else:
         if private is not None:
             _require_kept_elsewhere(private, path)
-        repository.require_free(branch, but=path)
-        remove_entry(repository, path)
-        _add_or_leave_nothing(repository, path, branch, held)
+        with claiming(path.parent, repository.common, branch):
+            repository.require_free(branch, but=path)
+            remove_entry(repository, path)
+            _add_or_leave_nothing(repository, path, branch, held)
     if read_link(path) is None:
         raise HookError(f"{path} was linked to {repository.common} again, but is not usable; see git worktree list")
     if record is not None and (record.repository != str(repository.common) or not record.ready):
