@@ -29,7 +29,7 @@ def _version(program: str) -> Diagnosis:
     from libtmux.common import get_version, has_gte_version  # 70 ms
 
     try:
-        found, new_enough = str(get_version()), has_gte_version(OLDEST)
+        found, new_enough = str(get_version(program)), has_gte_version(OLDEST, program)
     except Exception as error:
         return Diagnosis(
             subject="tmux",

@@ -106,7 +106,7 @@ def list_panes(server: Server, condition: str, timeout: float | None = None) -> 
         if error.reason == _NO_SESSIONS:
             return []
         raise
-    return sorted((_parse(line) for line in text.splitlines()), key=lambda pane: not pane.is_home)
+    return sorted((_parse(line) for line in text.rstrip("\n").split("\n") if line), key=lambda pane: not pane.is_home)
 
 
 def marked_panes(server: Server, timeout: float | None = None) -> list[Pane]:
