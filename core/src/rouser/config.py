@@ -73,6 +73,7 @@ def load_config(repository: Path | None = None, environment: Mapping[str, str] |
 
 
 def _repository_file(start: Path) -> Path | None:
+    start = start.resolve()  # a relative path has no parents
     for directory in (start, *start.parents):
         candidate = directory / FILE_NAME
         if candidate.is_file():
@@ -152,6 +153,8 @@ def _checked(key: str, value: Any, source: str) -> Any:
             raise ConfigError(f'{source}: "{key}" must be one of {", ".join(Evidence)}') from error
     if not isinstance(value, str):
         raise ConfigError(f'{source}: "{key}" must be a string')
+    if any("\ud800" <= char <= "\udfff" for char in value):
+        raise ConfigError(f'{source}: "{key}" is not valid UTF-8')
     return value
 
 

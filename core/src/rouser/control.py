@@ -114,11 +114,13 @@ def remove(host: Host, store: Store, text: str, *, force: bool = False, keep_wor
         session = store.get(session.id)
         if not force:
             _require_dead(runtime, session)
-        if not keep_workspace and session.workspace_path is not None:
+        if not keep_workspace:
             host.require(session.workspace, "workspace")
         _end_runtimes(runtime, session)
-        if not keep_workspace and session.workspace_path is not None:
-            Workspace(host, session.workspace).destroy(session.workspace_path, force=force)
+        if not keep_workspace:
+            workspace = Workspace(host, session.workspace)
+            for path in workspace.paths_of(session):
+                workspace.destroy(path, force=force)
         store.remove(session, "removed", {"workspace_kept": keep_workspace})
     return session
 
@@ -146,11 +148,7 @@ def output_of(host: Host, store: Store, text: str, lines: int) -> str:
     :raises PluginError: the runtime does not answer and nothing was kept.
     """
     session = store.find(text)
-    kept = ""
-    for entry in reversed(store.history(session.id)):
-        if entry.detail.get("last_output"):
-            kept = str(entry.detail["last_output"])
-            break
+    kept = _kept_output(store, session, lines)
     if session.runtime_handle is None:
         return kept
     try:
@@ -158,6 +156,13 @@ def output_of(host: Host, store: Store, text: str, lines: int) -> str:
         output = Runtime(host, session.runtime).get_output(session.runtime_handle, lines)
     except PluginError:
         if kept:
-            return "\n".join(kept.splitlines()[-lines:])
+            return kept
         raise
     return kept if output is None else output
+
+
+def _kept_output(store: Store, session: Session, lines: int) -> str:
+    for entry in reversed(store.history(session.id)):
+        if entry.detail.get("last_output"):
+            return "\n".join(str(entry.detail["last_output"]).splitlines()[-lines:])
+    return ""

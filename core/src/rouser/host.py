@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Any, Final, Self
 
@@ -33,7 +34,8 @@ class Host:
         self._settings: Final = {} if settings is None else settings
         self._seconds: Final = seconds
         self._infos: dict[str, PluginInfo] = {}
-        self._configured: set[str] = set()
+        self._rejected: Final[dict[str, PluginCallError | None]] = {}
+        self._configuring: Final = threading.Lock()
         self.problems: list[str] = []
 
     @classmethod
@@ -126,32 +128,47 @@ class Host:
         raise PluginNotFoundError(f'the plugin "{plugin_name}" does not implement {hook_name}', plugin_name)
 
     def _configure(self, plugin_name: str) -> None:
-        if plugin_name in self._configured:
-            return
+        """Hand a plugin its settings, once, however many threads are about to call it."""
+        if plugin_name not in self._rejected:
+            with self._configuring:
+                if plugin_name not in self._rejected:
+                    self._rejected[plugin_name] = self._rejection(plugin_name)
+        rejection = self._rejected[plugin_name]
+        if rejection is not None:
+            raise PluginUnusableError(f"{rejection} (in its settings)", plugin_name) from rejection
+
+    def _rejection(self, plugin_name: str) -> PluginCallError | None:
         if self.implements(plugin_name, "plugin_configure"):
             settings = self._settings.get(plugin_name, {})
             try:
                 self._call(plugin_name, "plugin_configure", {"settings": settings})
             except PluginCallError as error:
-                raise PluginUnusableError(f"{error} (in its settings)", plugin_name) from error
-        self._configured.add(plugin_name)
+                return error
+        return None
 
     def _call(self, plugin_name: str, hook_name: str, arguments: Mapping[str, Any]) -> Any:
         caller = self._caller(plugin_name, hook_name)
         seconds = max(self._seconds, SLOW_SECONDS) if hook_name in _SLOW else self._seconds
+
+        def called() -> Any:
+            # In here, a KeyboardInterrupt is the plugin's own: Ctrl-C reaches the main thread alone.
+            try:
+                return caller(**arguments)
+            except HookError as error:
+                raise PluginCallError(f"{plugin_name}: {error}", plugin_name, hook_name) from error
+            except BaseException as error:
+                raise PluginCallError(
+                    f"{plugin_name} failed in {hook_name}: {describe(error)}", plugin_name, hook_name
+                ) from error
+
         try:
-            return call_within(seconds, lambda: caller(**arguments))
+            return call_within(seconds, called)
         except DeadlineExceededError as error:
             message = f"{plugin_name} did not answer within {seconds:g} s ({hook_name})"
             raise HookTimeoutError(message, plugin_name, hook_name) from error
-        except HookError as error:
-            raise PluginCallError(f"{plugin_name}: {error}", plugin_name, hook_name) from error
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            raise PluginCallError(
-                f"{plugin_name} failed in {hook_name}: {describe(error)}", plugin_name, hook_name
-            ) from error
+        except RuntimeError as error:
+            message = f"{plugin_name} could not be called ({hook_name}): {describe(error)}"
+            raise PluginCallError(message, plugin_name, hook_name) from error
 
     def _caller(self, plugin_name: str, hook_name: str) -> pluggy.HookCaller:
         """Return the hook without the other plugins' own implementations, but with everybody's wrappers."""

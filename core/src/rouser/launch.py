@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from rouser.environment import environment_for, without_variables
 from rouser.errors import AgentNotStartedError, HookTimeoutError, PluginError
+from rouser.liveness import find_stray
 from rouser.models import PromptReceipt, PromptState, RuntimeIntent, Session, SessionStatus
 from rouser.providers import Agent, Runtime
 from rouser.store import Store, now
@@ -115,9 +116,20 @@ def start(
     except HookTimeoutError:
         raise
     except PluginError as error:
+        _remove_leftover(runtime, pending)
         store.revert(before, "runtime_not_created", {"error": str(error)})
         raise
     return record_start(store, pending, handle, events)
+
+
+def _remove_leftover(runtime: Runtime, session: Session) -> None:
+    """End what a failed creation left running after all.
+
+    :raises PluginError: it could not be ended, or looked for: the intent must stay on record then.
+    """
+    stray = find_stray(runtime, session)
+    if stray is not None:
+        runtime.destroy(stray.handle)
 
 
 def record_start(store: Store, session: Session, handle: str, events: Events) -> Session:
@@ -126,6 +138,9 @@ def record_start(store: Store, session: Session, handle: str, events: Events) ->
     prompt = session.prompt
     if intent is not None and intent.prompt_in_command:
         prompt = PromptReceipt(state=PromptState.HANDED_OVER, at=now(), reason="in the agent's arguments")
+    elif intent is not None and not intent.resumed:
+        # What an earlier conversation had accepted, this new one does not have.
+        prompt = PromptReceipt(state=PromptState.QUEUED, at=now())
     started = replace(
         session,
         status=SessionStatus.SPAWNING,
@@ -180,14 +195,21 @@ def _send_when_ready(runtime: Runtime, agent: Agent, session: Session, prompt: s
 
 def _confirm(runtime: Runtime, agent: Agent, session: Session, prompt: str, seconds: float) -> tuple[PromptState, str]:
     """Wait for the agent's own evidence that it has the prompt, when its plugin can tell."""
-    if agent.prompt_accepted(session, prompt) is None:
-        return PromptState.HANDED_OVER, "the agent cannot confirm it"
+    answer: bool | None = None
+
+    def answered() -> bool:
+        nonlocal answer
+        answer = agent.prompt_accepted(session, prompt)
+        return answer is not False
+
     _until(
-        lambda: agent.prompt_accepted(session, prompt) is not False,
+        answered,
         lambda: runtime.is_alive(session.runtime_handle or ""),
         seconds,
         "the agent did not confirm it",
     )
+    if answer is None:
+        return PromptState.HANDED_OVER, "the agent cannot confirm it"
     return PromptState.DURABLE, "it stands in the conversation"
 
 

@@ -87,15 +87,29 @@ def _load_one(
         both = " and ".join(entry.distribution for entry in entries)
         return info(PluginState.CONFLICT, f"{both} both provide it; uninstall one of them")
     try:
-        plugin = call_within(_IMPORT_SECONDS, entries[0].load)
+        plugin = call_within(_IMPORT_SECONDS, lambda: _imported(entries[0]))
         kinds = register(manager, plugin, name)
     except DeadlineExceededError:
-        return info(PluginState.FAILED, f"importing it took longer than {_IMPORT_SECONDS:.0f} s")
+        return info(PluginState.FAILED, f"importing it took longer than {_IMPORT_SECONDS:g} s")
     except KeyboardInterrupt:
         raise
+    except InvalidPluginError as error:
+        return info(PluginState.FAILED, str(error))
     except BaseException as error:
         return info(PluginState.FAILED, describe(error))
     return info(PluginState.LOADED, kinds=kinds)
+
+
+def _imported(entry: EntryPoint) -> object:
+    """Import a plugin and make its instance, in a thread where a KeyboardInterrupt can only be the plugin's own."""
+    try:
+        return _instance(entry.load())
+    except KeyboardInterrupt as error:
+        raise InvalidPluginError(f"importing it raised {describe(error)}") from error
+
+
+def _instance(plugin: object) -> object:
+    return plugin() if inspect.isclass(plugin) else plugin
 
 
 def describe(error: BaseException) -> str:
@@ -110,8 +124,9 @@ def register(manager: pluggy.PluginManager, plugin: object, name: str) -> tuple[
     :param plugin: a module, an object, or a class to be instantiated without arguments.
     :raises InvalidPluginError: it breaks the hook specifications; it is not registered then.
     """
-    if inspect.isclass(plugin):
-        plugin = plugin()
+    plugin = _instance(plugin)
+    if manager.get_plugin(name) is not None:
+        raise InvalidPluginError(f"a plugin named {name} is registered already")
     if getattr(plugin, "__hash__", None) is None:
         raise InvalidPluginError(f"{type(plugin).__name__} objects are not hashable, which pluggy needs")
     try:

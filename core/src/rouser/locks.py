@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rouser.errors import SessionBusyError, StoreError
@@ -76,9 +76,13 @@ def session_lock(directory: Path, session_id: str, purpose: str) -> Iterator[Non
             f"{session_id[:8]} is busy: {_holder(path)} is working on it. Try again when that is done."
         )
     try:
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"process {os.getpid()} ({purpose})\n".encode())
+        with suppress(OSError):  # a full disk costs the others the holder's name, not us the lock
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"process {os.getpid()} ({purpose})\n".encode())
         yield
     finally:
-        path.unlink(missing_ok=True)  # while the lock is held, so that nobody can hold a file that is gone
-        os.close(descriptor)
+        try:
+            with suppress(OSError):
+                path.unlink()  # while the lock is held, so that nobody can hold a file that is gone
+        finally:
+            os.close(descriptor)

@@ -236,6 +236,12 @@ class Workspace(_Provider):
         """Return the workspaces that the plugin made and that still exist."""
         return self._entries(DiscoveredWorkspace, "workspace_discover") if self._has("workspace_discover") else []
 
+    def paths_of(self, session: Session) -> list[Path]:
+        """Return where the session's workspace is: as recorded, else as found after an interrupted spawn."""
+        if session.workspace_path is not None:
+            return [session.workspace_path]
+        return [found.path for found in self.discover() if found.session_id == session.id]
+
     def _absolute(self, hook: str, path: Path) -> Path:
         if not path.is_absolute():
             raise self._wrong(hook, path, "absolute path")

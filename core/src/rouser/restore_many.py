@@ -12,7 +12,7 @@ from typing import Final
 from rouser.config import Config
 from rouser.errors import RouserError
 from rouser.host import Host
-from rouser.liveness import SessionView, died_unasked
+from rouser.liveness import SessionView, died_unasked, is_over
 from rouser.models import RestoreOutcome
 from rouser.restore import Known, plan_restore, restore_session
 from rouser.store import Store
@@ -41,12 +41,15 @@ class Target:
 
 
 def died(views: Sequence[SessionView]) -> list[Target]:
-    """Return the sessions that ended without being asked to, with what is known of them."""
+    """Return the sessions that ended without being asked to or were left half started, and what is known of them."""
     return [
-        Target(text=seen.recorded.id, known=Known(session=seen.recorded, liveness=seen.liveness))
-        for seen in views
-        if died_unasked(seen)
+        Target(text=seen.recorded.id, known=_known(seen)) for seen in views if died_unasked(seen) or seen.liveness.stray
     ]
+
+
+def _known(seen: SessionView) -> Known | None:
+    """Return what was found, unless nobody was asked: a record that says it is over is no proof of that."""
+    return None if is_over(seen.recorded) else Known(session=seen.recorded, liveness=seen.liveness)
 
 
 class RestoreMany:

@@ -6,11 +6,13 @@ killed leaves nothing that ``rouser restore`` cannot complete or ``rouser rm`` r
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import unicodedata
 import uuid
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -86,7 +88,7 @@ def spawn_session(host: Host, store: Store, request: SpawnRequest, config: Confi
     session = new_session(store, request, config)
     runtime, agent, workspace = providers_of(host, session)
     agent.validate(session)
-    with store.lock(session.id, "spawn"):
+    with store.lock(session.id, "spawn"), _explained(session):
         store.add(session, "added")
         host.notify("session_status_changed", session=session, old=None, new=session.status)
         try:
@@ -94,13 +96,28 @@ def spawn_session(host: Host, store: Store, request: SpawnRequest, config: Confi
             plan = _plan(agent, session)
             session = start(store, runtime, plan, session, SPAWN, {})
         except RouserError as error:
-            _undo(store, workspace, store.get(session.id), error)
+            with suppress(RouserError):  # a clean-up that fails must not hide why it was needed
+                _undo(host, store, workspace, store.get(session.id), error)
             raise
         delivery = deliver(store, runtime, agent, plan, session, config.prompt_timeout)
         verify(runtime, delivery.session)
         session = _settle(host, store, delivery.session, done=delivery.sent or not plan.prompt)
     warnings = (delivery.warning,) if delivery.warning else ()
     return SpawnOutcome(session=session, launch_command=plan.full_command, prompt_sent=delivery.sent, warnings=warnings)
+
+
+@contextmanager
+def _explained(session: Session) -> Iterator[None]:
+    """Say what Ctrl-C leaves behind: a plugin may be at work, so nothing is undone."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        short = session.short_id
+        interrupt.add_note(
+            f"session {short} is on record, and its agent may have been started. "
+            f"Complete it: rouser restore {short}, or undo it: rouser rm {short}"
+        )
+        raise
 
 
 def new_session(store: Store, request: SpawnRequest, config: Config) -> Session:
@@ -117,13 +134,15 @@ def new_session(store: Store, request: SpawnRequest, config: Config) -> Session:
         ("prompt", request.prompt or ""),
     ):
         _require_text(what, text)
+    if any("\0" in argument for argument in request.arguments):
+        raise ConfigError("an argument of the agent holds a NUL character, which no program accepts")
     repository = repository_root(request.repository)
     session_id = str(uuid.uuid4())
     _require_free_name(store, request.name)
     moment = now()
     return Session(
         id=session_id,
-        project_id=config.project or repository.name or "root",
+        project_id=config.project or _project_name(repository),
         status=SessionStatus.SPAWNING,
         name=request.name,
         agent=request.agent,
@@ -147,7 +166,16 @@ def _agent_config(request: SpawnRequest) -> dict[str, Any]:
     settings = dict(request.agent_settings)
     if request.arguments:
         settings["arguments"] = list(request.arguments)
+    try:
+        json.dumps(settings)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"the settings of {request.agent} cannot be kept with the session: {error}") from error
     return settings
+
+
+def _project_name(repository: Path) -> str:
+    """Return the directory's name as text, whatever bytes it is made of; the root directory has none."""
+    return os.fsencode(repository.name).decode("utf-8", "replace") or "root"
 
 
 def repository_root(start: Path) -> Path:
@@ -220,20 +248,20 @@ def _plan(agent: Agent, session: Session) -> LaunchPlan:
     )
 
 
-def _undo(store: Store, workspace: Workspace, session: Session, error: RouserError) -> None:
-    """Remove what was made, unless a plugin may still be at work on it: then the record must stay."""
+def _undo(host: Host, store: Store, workspace: Workspace, session: Session, error: RouserError) -> None:
+    """Remove what was made, unless a plugin may still be at work on it or a runtime may live: the record stays then."""
     detail = {"kind": error.kind, "message": str(error)}
-    if not isinstance(error, HookTimeoutError):
+    if session.pending is None and not isinstance(error, HookTimeoutError):
         try:
-            if session.workspace_path is not None:
-                workspace.destroy(session.workspace_path, force=False)
+            for path in workspace.paths_of(session):
+                workspace.destroy(path, force=False)
             store.remove(session, "spawn_failed", detail)
         except PluginError as failure:
             detail["clean_up"] = str(failure)
         else:
             return
-    with suppress(RouserError):
-        store.update(replace(session, status=SessionStatus.ERRORED), "spawn_failed", detail)
+    errored = store.update(replace(session, status=SessionStatus.ERRORED), "spawn_failed", detail)
+    host.notify("session_status_changed", session=errored, old=session.status, new=errored.status)
 
 
 def _settle(host: Host, store: Store, session: Session, *, done: bool) -> Session:

@@ -155,6 +155,8 @@ class Store:
         """
         if not text:
             raise SessionNotFoundError("an empty id names no session. See: rouser ls")
+        if any("\ud800" <= char <= "\udfff" for char in text):
+            raise SessionNotFoundError("no session has an id or name that is not valid UTF-8. See: rouser ls")
         exact = self._select("WHERE id = ?1 OR name = ?1", (text,))
         if len(exact) == 1:
             return exact[0]
@@ -193,12 +195,10 @@ class Store:
                 )
                 .fetchall()
             )
-        return [
-            HistoryEntry(
-                at=datetime.fromisoformat(at), event=event, old_status=old, new_status=new, detail=json.loads(detail)
-            )
-            for at, event, old, new, detail in rows
-        ]
+        try:
+            return [_entry(*row) for row in rows]
+        except (ValueError, TypeError) as error:
+            raise StoreError(damaged(self.path, f"history of session {session_id}: {error}")) from error
 
     def check_integrity(self) -> list[str]:
         """Return what SQLite finds wrong with the file, a line each; empty when it is sound."""
@@ -209,7 +209,16 @@ class Store:
         return [line for (line,) in rows if line != "ok"]
 
     def _exists(self) -> bool:
-        return self._connection is not None or self.path.exists()
+        """Return whether there is a database, or something in its way that opening it will report."""
+        if self._connection is not None:
+            return True
+        try:
+            self.path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+        return True
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -241,6 +250,12 @@ class Store:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+
+def _entry(at: str, event: str, old: str | None, new: str | None, detail: str) -> HistoryEntry:
+    return HistoryEntry(
+        at=datetime.fromisoformat(at), event=event, old_status=old, new_status=new, detail=json.loads(detail)
+    )
 
 
 def _append(

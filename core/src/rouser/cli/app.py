@@ -128,7 +128,8 @@ def _report(error: Exception, *, as_json: bool) -> int:
 
 def _describe(error: Exception) -> tuple[str, str, int]:
     if isinstance(error, click.Abort):
-        return "interrupted", "interrupted", INTERRUPTED
+        notes = getattr(error.__cause__, "__notes__", [])
+        return "interrupted", ": ".join(["interrupted", *notes]), INTERRUPTED
     if isinstance(error, click.ClickException):
         return "usage", error.format_message(), error.exit_code
     from rouser.cli.output import printable

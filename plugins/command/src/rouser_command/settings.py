@@ -58,8 +58,8 @@ def parse(table: Mapping[str, Any]) -> Settings:
 def parse_session(agent_config: Mapping[str, Any]) -> Settings:
     """Read the settings of a session, where the ``arguments`` behind ``--`` win over ``command``.
 
-    A configured ``resume`` belongs to the configured ``command``. For another command line it holds only
-    if it starts the same program: a restore must not bring up a different agent.
+    Where ``command`` and ``resume`` are both configured they belong together: for another command line the
+    ``resume`` then holds only if it starts the same program, as a restore must not bring up a different agent.
 
     :raises HookError: as :func:`parse`.
     """
@@ -67,7 +67,8 @@ def parse_session(agent_config: Mapping[str, Any]) -> Settings:
     arguments = _argv(agent_config, "arguments")
     if not arguments:
         return settings
-    resume = settings.resume if settings.resume[:1] == arguments[:1] else ()
+    belongs = not settings.command or settings.resume[:1] == arguments[:1]
+    resume = settings.resume if belongs else ()
     return Settings(command=arguments, resume=resume, ready_pattern=settings.ready_pattern, prompt=settings.prompt)
 
 
