@@ -118,7 +118,7 @@ def test_activity_comes_from_the_sessions_conversation(agent, make_session, put_
 
 
 def test_validate_takes_a_client_that_is_there(agent, make_session):
-    agent.agent_validate(make_session({"executable": sys.executable}))
+    agent.agent_prepare(make_session({"executable": sys.executable}))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_validate_takes_a_client_that_is_there(agent, make_session):
 )
 def test_validate_refuses_what_cannot_be_run(agent, make_session, config, words):
     with pytest.raises(HookError, match=words):
-        agent.agent_validate(make_session(config))
+        agent.agent_prepare(make_session(config))
 
 
 def test_doctor_tells_the_version_and_the_directory(agent, script):

@@ -56,7 +56,7 @@ def test_braces_that_are_no_placeholders_stay_as_they_are(agent, make_session):
 
 def test_a_command_that_takes_no_prompt_has_none(agent, make_session):
     session = make_session({"arguments": [sys.executable], "prompt": "none"})
-    agent.agent_validate(session)
+    agent.agent_prepare(session)
     assert agent.agent_initial_prompt(session) == ""
 
 
@@ -104,13 +104,13 @@ def test_activity_cannot_be_told_and_the_environment_is_left_alone(agent, make_s
 @pytest.mark.parametrize("config", [{}, {"arguments": []}, {"command": ""}])
 def test_validate_says_how_to_give_a_command_when_there_is_none(agent, make_session, config):
     with pytest.raises(HookError) as caught:
-        agent.agent_validate(make_session(config))
+        agent.agent_prepare(make_session(config))
     assert str(caught.value) == NOTHING_TO_RUN
 
 
 def test_validate_refuses_a_program_that_is_not_there(agent, make_session):
     with pytest.raises(HookError, match="there is no program 'no-such-agent-anywhere'"):
-        agent.agent_validate(make_session({"arguments": ["no-such-agent-anywhere"]}))
+        agent.agent_prepare(make_session({"arguments": ["no-such-agent-anywhere"]}))
 
 
 def test_validate_refuses_a_file_that_is_not_executable(agent, make_session, tmp_path):
@@ -118,16 +118,16 @@ def test_validate_refuses_a_file_that_is_not_executable(agent, make_session, tmp
     plain.write_text("")
     plain.chmod(0o644)
     with pytest.raises(HookError, match="there is no program"):
-        agent.agent_validate(make_session({"arguments": [str(plain)]}))
+        agent.agent_prepare(make_session({"arguments": [str(plain)]}))
 
 
 def test_validate_refuses_a_resume_program_that_is_not_there(agent, make_session):
     with pytest.raises(HookError, match="there is no program 'no-such-agent-anywhere'"):
-        agent.agent_validate(make_session({"command": [sys.executable], "resume": "no-such-agent-anywhere"}))
+        agent.agent_prepare(make_session({"command": [sys.executable], "resume": "no-such-agent-anywhere"}))
 
 
 def test_validate_leaves_a_path_in_the_workspace_to_be_found_there(agent, make_session):
-    agent.agent_validate(make_session({"arguments": ["./tools/agent"]}))
+    agent.agent_prepare(make_session({"arguments": ["./tools/agent"]}))
 
 
 @pytest.mark.parametrize(
@@ -142,33 +142,33 @@ def test_validate_leaves_a_path_in_the_workspace_to_be_found_there(agent, make_s
 )
 def test_validate_refuses_placeholders_where_they_cannot_work(agent, make_session, config, words):
     with pytest.raises(HookError, match=words):
-        agent.agent_validate(make_session(config))
+        agent.agent_prepare(make_session(config))
 
 
 def test_validate_refuses_a_place_for_the_prompt_without_a_task(agent, make_session):
     with pytest.raises(HookError, match="there is no task"):
-        agent.agent_validate(make_session({"arguments": [sys.executable, "{prompt}"]}, task=" "))
+        agent.agent_prepare(make_session({"arguments": [sys.executable, "{prompt}"]}, task=" "))
 
 
 def test_validate_refuses_a_prompt_override_for_a_command_that_takes_none(agent, make_session):
     session = make_session({"arguments": [sys.executable], "prompt": "none"}, initial_prompt_override="go on")
     with pytest.raises(HookError, match='prompt is "none"'):
-        agent.agent_validate(session)
+        agent.agent_prepare(session)
 
 
 @pytest.mark.parametrize(
     "config", [{"arguments": [sys.executable, "{prompt}"]}, {"arguments": [sys.executable], "prompt": "argument"}]
 )
 def test_validate_refuses_a_prompt_that_no_argument_can_carry(agent, make_session, config):
-    agent.agent_validate(make_session(config, task="x" * LONGEST_ARGUMENT))
+    agent.agent_prepare(make_session(config, task="x" * LONGEST_ARGUMENT))
     with pytest.raises(HookError, match="put it into a file"):
-        agent.agent_validate(make_session(config, task="x" * (LONGEST_ARGUMENT + 1)))
+        agent.agent_prepare(make_session(config, task="x" * (LONGEST_ARGUMENT + 1)))
     with pytest.raises(HookError, match="NUL"):
-        agent.agent_validate(make_session(config, task="a\0b"))
+        agent.agent_prepare(make_session(config, task="a\0b"))
 
 
 def test_validate_does_not_mind_the_length_of_a_typed_prompt(agent, make_session):
-    agent.agent_validate(make_session({"arguments": [sys.executable]}, task="x" * (LONGEST_ARGUMENT + 1)))
+    agent.agent_prepare(make_session({"arguments": [sys.executable]}, task="x" * (LONGEST_ARGUMENT + 1)))
 
 
 def test_doctor_tells_whether_the_configured_programs_are_there(agent):

@@ -179,8 +179,8 @@ class FakeAgent(AgentSpec):
         return self.conversation
 
     @hookimpl
-    def agent_validate(self, session: Session) -> None:
-        self.journal.begin("agent_validate", session)
+    def agent_prepare(self, session: Session) -> None:
+        self.journal.begin("agent_prepare", session)
 
     @hookimpl
     def agent_prompt_arguments(self, session: Session, prompt: str) -> Sequence[str] | None:

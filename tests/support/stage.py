@@ -115,9 +115,7 @@ class Stage:
         """Return the bare row of a session, read past the store."""
         connection = sqlite3.connect(self.store.path)
         try:
-            found: tuple[Any, ...] = connection.execute(
-                "SELECT * FROM sessions WHERE id = ?", (session.id,)
-            ).fetchone()
+            found: tuple[Any, ...] = connection.execute("SELECT * FROM sessions WHERE id = ?", (session.id,)).fetchone()
             return found
         finally:
             connection.close()

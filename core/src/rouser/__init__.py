@@ -50,8 +50,10 @@ if TYPE_CHECKING:
         SessionStatus,
         is_valid_name,
     )
+    from rouser.paths import state_directory
 
 _MODULES = {
+    "rouser.paths": ("state_directory",),
     "rouser.deadline": ("time_left",),
     "rouser.errors": (
         "AgentNotStartedError",
@@ -135,6 +137,7 @@ __all__ = [
     "__version__",
     "hookimpl",
     "is_valid_name",
+    "state_directory",
     "time_left",
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
-from rouser.paths import home
+from rouser.paths import state_directory
 
 if TYPE_CHECKING:
     from click import Context, Parameter
@@ -19,7 +19,7 @@ def complete_session(context: Context, parameter: Parameter, incomplete: str) ->
     del context, parameter
     from click.shell_completion import CompletionItem
 
-    path = home() / "rouser.db"
+    path = state_directory() / "rouser.db"
     pattern = incomplete.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     try:
         connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1)

@@ -122,6 +122,7 @@ def remove(host: Host, store: Store, text: str, *, force: bool = False, keep_wor
             for path in workspace.paths_of(session):
                 workspace.destroy(path, force=force)
         store.remove(session, "removed", {"workspace_kept": keep_workspace})
+    host.notify("session_removed", session=session)
     return session
 
 

@@ -191,12 +191,14 @@ class AgentSpec(Protocol):
 
     @_optional
     @_routed
-    def agent_validate(self, session: Session) -> None:
-        """Check at spawn, before anything is created, that the session's ``agent_config`` can be run.
+    def agent_prepare(self, session: Session) -> Mapping[str, Any] | None:
+        """Check at spawn, before anything is created, that the session can be run, and say what to remember.
 
-        :raises HookError: it cannot: what is wrong and how to mend it.
+        :returns: entries to add to the session's ``agent_config``, JSON values only: what a restore from
+            another shell must know of this one. None: nothing.
+        :raises HookError: it cannot be run: what is wrong and how to mend it.
         """
-        return
+        return None
 
     @_optional
     @_routed
@@ -310,6 +312,12 @@ class SessionEventsSpec(Protocol):
     @_broadcast
     def session_restore_failed(self, session: Session, error: Exception) -> None:
         """Told when a restore failed after ``session_restoring``; ``session`` is the untouched record."""
+        return
+
+    @_optional
+    @_broadcast
+    def session_removed(self, session: Session) -> None:
+        """Told when a session's record was removed, for good; ``session`` is what it was."""
         return
 
     @_optional

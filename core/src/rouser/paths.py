@@ -8,7 +8,7 @@ from pathlib import Path
 from rouser.errors import StoreError
 
 
-def home() -> Path:
+def state_directory() -> Path:
     """Return the absolute path of the state directory: ``ROUSER_HOME``, else the user's state directory.
 
     The directory may not exist yet.

@@ -129,10 +129,16 @@ class Agent(_Provider):
 
     kind = "agent"
 
-    def validate(self, session: Session) -> None:
-        """Check that the session's configuration can be run."""
-        if self._has("agent_validate"):
-            self._call("agent_validate", session=session)
+    def prepare(self, session: Session) -> Mapping[str, Any]:
+        """Check that the session can be run; return what to add to its ``agent_config``."""
+        if not self._has("agent_prepare"):
+            return {}
+        value = self._call("agent_prepare", session=session)
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            raise self._wrong("agent_prepare", value, "mapping or None")
+        return value
 
     def launch_command(self, session: Session) -> tuple[str, ...]:
         """Return the argv of a fresh conversation."""

@@ -202,8 +202,9 @@ def _recreate_workspace(run: _Restore) -> Session:
 def _plan(run: _Restore, session: Session) -> LaunchPlan:
     """Decide what to start, and whether the prompt is still to be delivered."""
     conversation = _conversation(run, session)
-    session = replace(session, conversation=conversation)
-    command = run.agent.restore_command(session) if _trusted(run, conversation) else None
+    trusted = _trusted(run, conversation)
+    session = replace(session, conversation=conversation if trusted else None)
+    command = run.agent.restore_command(session) if trusted else None
     resumed = command is not None
     prompt = run.agent.initial_prompt(session)
     if not prompt.strip():

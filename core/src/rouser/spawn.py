@@ -87,7 +87,7 @@ def spawn_session(host: Host, store: Store, request: SpawnRequest, config: Confi
     """
     session = new_session(store, request, config)
     runtime, agent, workspace = providers_of(host, session)
-    agent.validate(session)
+    session = replace(session, agent_config={**session.agent_config, **agent.prepare(session)})
     with store.lock(session.id, "spawn"), _explained(session):
         store.add(session, "added")
         host.notify("session_status_changed", session=session, old=None, new=session.status)

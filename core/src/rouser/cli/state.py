@@ -10,7 +10,7 @@ from typing import Final
 from rouser.cli.output import say
 from rouser.config import Config, load_config
 from rouser.host import Host
-from rouser.paths import home
+from rouser.paths import state_directory
 from rouser.store import Store
 
 
@@ -21,7 +21,7 @@ class State:
     """
 
     def __init__(self, repository: Path | None = None) -> None:
-        self.store: Final = Store(home())
+        self.store: Final = Store(state_directory())
         self.config: Final[Config] = load_config(repository)
         self._host: Host | None = None
 

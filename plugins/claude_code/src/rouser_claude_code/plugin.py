@@ -44,8 +44,12 @@ class ClaudeCodeAgent(AgentSpec, PluginSpec):
         return diagnose(self._settings)
 
     @hookimpl
-    def agent_validate(self, session: Session) -> None:
-        """Refuse a session whose settings are unusable, or whose client is not installed."""
+    def agent_prepare(self, session: Session) -> Mapping[str, Any]:
+        """Refuse a session whose settings are unusable, or whose client is not installed.
+
+        Keep the client's configuration directory: a restore from another shell must find the transcripts.
+        """
+        import os
         import shutil  # only spawn looks for the client
 
         settings = parse(session.agent_config)
@@ -54,6 +58,8 @@ class ClaudeCodeAgent(AgentSpec, PluginSpec):
                 f"there is no program {settings.executable!r}: install Claude Code, put its directory on PATH, "
                 "or set executable in [plugins.claude-code]"
             )
+        inherited = os.environ.get("CLAUDE_CONFIG_DIR")
+        return {"config_dir": str(Path(inherited).absolute())} if inherited and settings.config_dir is None else {}
 
     @hookimpl
     def agent_find_conversation(self, session: Session) -> Conversation | None:

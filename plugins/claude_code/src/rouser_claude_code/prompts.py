@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from rouser import HookError, Session
+from rouser import HookError, Session, state_directory
 from rouser_claude_code import transcripts
 
 # Byte for byte up to here; Linux takes 131,072 bytes in one argument (MAX_ARG_STRLEN, execve(2)).
@@ -43,7 +43,7 @@ def file_of(session: Session, prompt: str) -> Path:
     from hashlib import sha256  # few prompts are that long
 
     digest = sha256(_encode(prompt)).hexdigest()[:16]
-    return _state_directory() / "prompts" / f"{session.id}-{digest}.md"
+    return state_directory() / "prompts" / f"{session.id}-{digest}.md"
 
 
 def _fits(prompt: str) -> bool:
@@ -58,13 +58,6 @@ def _as_text(prompt: str) -> str:
 
 def _encode(prompt: str) -> bytes:
     return prompt.encode(errors="surrogateescape")
-
-
-def _state_directory() -> Path:
-    rouser_home = os.environ.get("ROUSER_HOME")
-    if rouser_home:
-        return Path(rouser_home).expanduser().absolute()
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state", "rouser").absolute()
 
 
 def _write(path: Path, prompt: str) -> None:

@@ -38,7 +38,7 @@ class CommandAgent(AgentSpec, PluginSpec):
         return [_diagnose(program) for program in dict.fromkeys(command[0] for command in commands if command)]
 
     @hookimpl
-    def agent_validate(self, session: Session) -> None:
+    def agent_prepare(self, session: Session) -> None:
         """Refuse a session without a command line, or with one that cannot be started."""
         settings = parse_session(session.agent_config)
         commandline.check(settings, _prompt_of(session, settings))
