@@ -8,7 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +132,15 @@ def raiser(error: BaseException) -> Callable[[], None]:
         raise error
 
     return fail
+
+
+def at_first(*fates: Callable[[], None]) -> Callable[[], None]:
+    """Return a function that does one of ``fates`` at each of its first calls, and nothing later."""
+    left = iter(fates)
+
+    def act() -> None:
+        fate = next(left, None)
+        if fate is not None:
+            fate()
+
+    return act
