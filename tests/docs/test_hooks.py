@@ -81,16 +81,16 @@ def session(tmp_path, repository):
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_the_example_is_a_complete_plugin_that_answers_its_hook(hook, session, tmp_path, capsys):
+def test_the_example_is_a_complete_plugin_that_answers_its_hook(hook, session, tmp_path, capsys, monkeypatch):
     kind, _ = HOOKS[hook]
     host = Host(settings={"example": {}})
     host.register(load(blocks(page_of(hook), "python")[-1], f"example_{hook}"), "example")
     assert host.implements("example", hook)
     assert host.plugins[0].kinds == (("events",) if kind == "plugin" else (kind,))
-    CALLS[kind](host, hook, session, tmp_path, capsys)
+    CALLS[kind](host, hook, session, tmp_path, capsys, monkeypatch)
 
 
-def call_runtime(host, hook, session, tmp_path, capsys):
+def call_runtime(host, hook, session, tmp_path, capsys, monkeypatch):
     runtime = Runtime(host, "example")
     handle = runtime.create(session, "login", tmp_path, ["cat"], {"PATH": "/usr/bin:/bin"})
     try:
@@ -123,7 +123,7 @@ def wait_until(condition, seconds=10.0):
         time.sleep(0.01)
 
 
-def call_agent(host, hook, session, tmp_path, capsys):
+def call_agent(host, hook, session, tmp_path, capsys, monkeypatch):
     agent = Agent(host, "example")
     log = tmp_path / ".scribe" / f"{session.id}.log"
     assert agent.launch_command(session)[:2] == ("scribe", "--start")
@@ -135,8 +135,10 @@ def call_agent(host, hook, session, tmp_path, capsys):
     )
     prompt = agent.initial_prompt(session)
     assert prompt.startswith(session.task)
-    if hook == "agent_validate":
-        agent.validate(session)
+    if hook == "agent_prepare":
+        assert agent.prepare(session) == {}
+        monkeypatch.setenv("SCRIBE_PROFILE", "work")
+        assert agent.prepare(session) == {"profile": "work"}
     if hook == "agent_prompt_arguments":
         assert agent.prompt_arguments(session, prompt) == ("--", prompt)
         assert agent.prompt_arguments(session, "x" * 200_000) is None
@@ -155,7 +157,7 @@ def call_agent(host, hook, session, tmp_path, capsys):
         assert [found.conversation.id for found in host.call("example", hook)] == [session.id]
 
 
-def call_workspace(host, hook, session, tmp_path, capsys):
+def call_workspace(host, hook, session, tmp_path, capsys, monkeypatch):
     workspace = Workspace(host, "example")
     path = workspace.create(session, session.repository, session.branch, None)
     assert workspace.create(session, session.repository, session.branch, None) == path
@@ -178,12 +180,13 @@ def call_workspace(host, hook, session, tmp_path, capsys):
             workspace.restore(session, path)
 
 
-def call_events(host, hook, session, tmp_path, capsys):
+def call_events(host, hook, session, tmp_path, capsys, monkeypatch):
     outcome = RestoreOutcome(session=session, launch_command=(), runtime_handle="h", resumed=True, prompt_sent=False)
     arguments = {
         "session_restoring": {},
         "session_restored": {"outcome": outcome},
         "session_restore_failed": {"error": HookError("no luck")},
+        "session_removed": {},
         "session_status_changed": {"old": None, "new": SessionStatus.SPAWNING},
     }
     host.notify(hook, session=session, **arguments[hook])
@@ -191,7 +194,7 @@ def call_events(host, hook, session, tmp_path, capsys):
     assert session.short_id in capsys.readouterr().err
 
 
-def call_plugin(host, hook, session, tmp_path, capsys):
+def call_plugin(host, hook, session, tmp_path, capsys, monkeypatch):
     if hook == "plugin_scratch_settings":
         settings = host.call("example", hook, directory=tmp_path)
         assert settings == {"file": str(tmp_path / "restored.log")}
