@@ -145,6 +145,7 @@ class FakeAgent(AgentSpec):
         self.activity: ActivityState | None = ActivityState.ACTIVE
         self.conversation: Conversation | None = None
         self.arguments: Sequence[str] | None = None
+        self.remembers: Mapping[str, Any] | None = None
         self.accepted: Callable[[], bool | None] = lambda: None
         self.ready: Callable[[], bool | None] = lambda: None
 
@@ -179,8 +180,9 @@ class FakeAgent(AgentSpec):
         return self.conversation
 
     @hookimpl
-    def agent_prepare(self, session: Session) -> None:
+    def agent_prepare(self, session: Session) -> Mapping[str, Any] | None:
         self.journal.begin("agent_prepare", session)
+        return self.remembers
 
     @hookimpl
     def agent_prompt_arguments(self, session: Session, prompt: str) -> Sequence[str] | None:
@@ -260,3 +262,7 @@ class FakeListener(SessionEventsSpec):
     @hookimpl
     def session_status_changed(self, session: Session, old: SessionStatus | None, new: SessionStatus) -> None:
         self.journal.begin("session_status_changed", (old, new))
+
+    @hookimpl
+    def session_removed(self, session: Session) -> None:
+        self.journal.begin("session_removed", session)

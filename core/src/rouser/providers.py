@@ -6,6 +6,7 @@ answers for optional hooks that the plugin leaves out. All raise what :meth:`rou
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -138,6 +139,10 @@ class Agent(_Provider):
             return {}
         if not isinstance(value, Mapping):
             raise self._wrong("agent_prepare", value, "mapping or None")
+        try:
+            json.dumps(dict(value))
+        except (TypeError, ValueError) as error:
+            raise self._wrong("agent_prepare", value, "mapping of str to JSON values") from error
         return value
 
     def launch_command(self, session: Session) -> tuple[str, ...]:

@@ -259,6 +259,7 @@ def _undo(host: Host, store: Store, workspace: Workspace, session: Session, erro
         except PluginError as failure:
             detail["clean_up"] = str(failure)
         else:
+            host.notify("session_removed", session=session)
             return
     errored = store.update(replace(session, status=SessionStatus.ERRORED), "spawn_failed", detail)
     host.notify("session_status_changed", session=errored, old=session.status, new=errored.status)

@@ -1,0 +1,323 @@
+"""Spawning: the order of its steps, what it leaves when one of them fails, and how it names things."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.stage import Stage, raiser
+
+from rouser import (
+    AgentNotStartedError,
+    ConfigError,
+    Conversation,
+    Evidence,
+    HookError,
+    HookTimeoutError,
+    PluginCallError,
+    PluginNotFoundError,
+    PromptState,
+    SessionStatus,
+    StoreError,
+)
+from rouser.spawn import SpawnOutcome, SpawnRequest, slug, spawn_session
+from rouser.store import Store
+
+
+def request(stage: Stage, **fields: Any) -> SpawnRequest:
+    values = {"task": "Fix the test", "repository": stage.repository} | fields
+    return SpawnRequest(**({"agent": "agent", "runtime": "runtime", "workspace": "workspace"} | values))
+
+
+def spawn(stage: Stage, **fields: Any) -> SpawnOutcome:
+    return spawn_session(stage.host, stage.store, request(stage, **fields), stage.config)
+
+
+def past_events(stage: Stage) -> list[str]:
+    """Return the events of all sessions that ever were."""
+    ids = {session.id for session in stage.journal.of("agent_prepare")}
+    return [entry.event for session_id in ids for entry in stage.store.history(session_id)]
+
+
+def test_the_steps_come_in_order(stage: Stage) -> None:
+    outcome = spawn(stage)
+    told = [
+        hook for hook, _ in stage.journal.calls if hook.startswith(("runtime", "workspace", "session", "agent_pre"))
+    ]
+    assert told == [
+        "agent_prepare",
+        "session_status_changed",
+        "workspace_create",
+        "runtime_create",
+        "runtime_send_message",
+        "runtime_is_alive",
+        "session_status_changed",
+    ]
+    assert stage.journal.of("session_status_changed") == [
+        (None, SessionStatus.SPAWNING),
+        (SessionStatus.SPAWNING, SessionStatus.WORKING),
+    ]
+    assert outcome.prompt_sent
+    assert stage.events(outcome.session) == [
+        "workspace_created",
+        "spawn_begun",
+        "spawned",
+        "prompt_handed_over",
+        "working",
+    ]
+
+
+def test_the_record_holds_what_a_restore_needs(stage: Stage) -> None:
+    stage.agent.conversation = Conversation(id="5b1e", evidence=Evidence.PINNED)
+    session = spawn(
+        stage, arguments=("--yes", "\udcff"), agent_settings={"model": "large"}, base="main", spawned_by="me"
+    ).session
+    assert stage.store.get(session.id) == session
+    assert session.status is SessionStatus.WORKING
+    assert session.agent_config == {"model": "large", "arguments": ["--yes", "\udcff"]}
+    assert session.base == "main"
+    assert session.spawned_by == "me"
+    assert session.runtime_handle == "handle-1"
+    assert session.runtime_name == session.id[:8]
+    assert session.workspace_path == stage.root / "workspaces" / session.id
+    assert session.project_id == "shop"
+    assert session.conversation == stage.agent.conversation
+    assert session.prompt.state is PromptState.HANDED_OVER
+    assert session.pending is None
+
+
+def test_what_the_agent_wants_remembered_is_kept_with_its_configuration(stage: Stage) -> None:
+    stage.agent.remembers = {"home": "/home/me", "model": "small"}
+    session = spawn(stage, agent_settings={"model": "large"}).session
+    assert stage.store.get(session.id).agent_config == {"model": "small", "home": "/home/me"}
+
+
+def test_what_cannot_be_remembered_is_refused_before_anything_is_made(stage: Stage) -> None:
+    stage.agent.remembers = {"home": Path("/home/me")}
+    with pytest.raises(PluginCallError, match="agent_prepare, where mapping of str to JSON values is expected"):
+        spawn(stage)
+    assert stage.store.sessions() == []
+    assert stage.journal.changes == []
+
+
+def test_the_session_is_on_record_before_its_workspace_is_made(stage: Stage) -> None:
+    seen = []
+    stage.journal.before["workspace_create"] = lambda: seen.extend(stage.store.sessions())
+    session = spawn(stage).session
+    assert [found.id for found in seen] == [session.id]
+
+
+def test_the_intent_is_on_record_before_the_runtime_is_made(stage: Stage) -> None:
+    seen = []
+    stage.journal.before["runtime_create"] = lambda: seen.extend(stage.store.sessions())
+    spawn(stage, name="export")
+    assert seen[0].pending.name == "export"
+
+
+BEFORE_ANYTHING = ["agent_prepare"]
+WITH_A_WORKSPACE = [
+    "agent_find_conversation",
+    "agent_initial_prompt",
+    "agent_launch_command",
+    "agent_prompt_arguments",
+    "agent_environment",
+    "runtime_create",
+]
+
+
+@pytest.mark.parametrize("hook", [*BEFORE_ANYTHING, "workspace_create", *WITH_A_WORKSPACE])
+def test_a_step_that_fails_leaves_nothing_behind_but_its_history(stage: Stage, hook: str) -> None:
+    stage.journal.before[hook] = raiser(HookError("not today"))
+    with pytest.raises(PluginCallError, match="not today"):
+        spawn(stage)
+    assert stage.store.sessions() == []
+    assert stage.runtime.live == {}
+    assert list((stage.root / "workspaces").glob("*")) == []
+    assert bool(stage.journal.of("workspace_destroy")) == (hook in WITH_A_WORKSPACE)
+    if hook not in BEFORE_ANYTHING:
+        assert past_events(stage)[-1] == "spawn_failed"
+        assert len(stage.journal.of("session_removed")) == 1
+
+
+@pytest.mark.parametrize("hook", ["workspace_create", "runtime_create", "agent_environment"])
+def test_a_step_that_does_not_answer_keeps_the_record_and_the_workspace(
+    hasty_stage: Stage, monkeypatch: pytest.MonkeyPatch, hook: str
+) -> None:
+    monkeypatch.setattr("rouser.host._SLOW", frozenset())
+    hasty_stage.journal.after["workspace_create"] = lambda: None
+    hasty_stage.journal.before[hook] = hasty_stage.hang
+    with pytest.raises(HookTimeoutError):
+        spawn(hasty_stage)
+    (session,) = hasty_stage.store.sessions()
+    assert session.status is SessionStatus.ERRORED
+    assert (session.pending is not None) == (hook == "runtime_create")
+    assert hasty_stage.journal.of("workspace_destroy") == []
+    assert hasty_stage.journal.of("session_status_changed")[-1] == (SessionStatus.SPAWNING, SessionStatus.ERRORED)
+
+
+def test_what_a_timed_out_spawn_left_is_completed_by_a_restore(hasty_stage: Stage) -> None:
+    hasty_stage.journal.after["runtime_create"] = hasty_stage.hang
+    with pytest.raises(HookTimeoutError):
+        spawn(hasty_stage)
+    (session,) = hasty_stage.store.sessions()
+    outcome = hasty_stage.restore(session.id)
+    assert outcome.adopted
+    assert outcome.prompt_sent
+    assert len(hasty_stage.runtime.created) == 1
+
+
+def test_a_clean_up_that_fails_keeps_the_record_and_the_first_error(stage: Stage) -> None:
+    stage.journal.before["runtime_create"] = raiser(HookError("the first"))
+    stage.journal.before["workspace_destroy"] = raiser(HookError("the second"))
+    with pytest.raises(PluginCallError, match="the first"):
+        spawn(stage)
+    (session,) = stage.store.sessions()
+    assert session.status is SessionStatus.ERRORED
+    assert session.workspace_path is not None
+    assert stage.store.history(session.id)[-1].detail["clean_up"] == "workspace: the second"
+
+
+def test_a_live_runtime_whose_handle_cannot_be_recorded_keeps_its_record_and_workspace(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Store.revert
+
+    def full(self: Store, record: Any, event: str, detail: Any = None) -> Any:
+        if event == "spawned":
+            raise StoreError("the disk is full")
+        return real(self, record, event, detail)
+
+    monkeypatch.setattr(Store, "revert", full)
+    with pytest.raises(StoreError, match="the disk is full"):
+        spawn(stage)
+    (session,) = stage.store.sessions()
+    assert session.pending is not None
+    assert session.workspace_path.is_dir()
+    monkeypatch.undo()
+    assert stage.restore(session.id).adopted
+    assert len(stage.runtime.created) == 1
+
+
+def test_an_error_is_not_hidden_by_a_store_that_fails_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(Store, "remove", fail)
+    monkeypatch.setattr(Store, "get", fail)
+    stage.journal.before["runtime_create"] = raiser(HookError("the first"))
+    with pytest.raises(PluginCallError, match="the first"):
+        spawn(stage)
+
+
+def test_an_agent_that_ends_at_once_is_reported_and_its_session_stays(stage: Stage) -> None:
+    stage.agent.prompt = ""
+    stage.journal.after["runtime_create"] = stage.runtime.live.clear
+    with pytest.raises(AgentNotStartedError):
+        spawn(stage)
+    (session,) = stage.store.sessions()
+    assert session.workspace_path.is_dir()
+
+
+def test_a_prompt_that_is_not_delivered_leaves_the_session_spawning_with_a_warning(stage: Stage) -> None:
+    stage.journal.before["runtime_send_message"] = raiser(HookError("no"))
+    outcome = spawn(stage)
+    assert not outcome.prompt_sent
+    assert outcome.session.status is SessionStatus.SPAWNING
+    assert f"rouser send {outcome.session.short_id} --prompt" in outcome.warnings[0]
+
+
+def test_a_prompt_given_word_for_word_is_sent_word_for_word(stage: Stage) -> None:
+    session = spawn(stage, prompt="  just {this}\n").session
+    assert stage.journal.of("runtime_send_message") == ["  just {this}\n"]
+    assert session.initial_prompt_override == "  just {this}\n"
+
+
+class TestRequest:
+    """What cannot be carried out is refused before anything is made."""
+
+    def refused(self, stage: Stage, match: str, **fields: Any) -> None:
+        with pytest.raises(ConfigError, match=match):
+            spawn(stage, **fields)
+        assert stage.store.sessions() == [] or "name" in fields
+        assert stage.journal.changes == []
+
+    @pytest.mark.parametrize("field", ["task", "branch", "base", "prompt"])
+    @pytest.mark.parametrize(("text", "match"), [("a\0b", "NUL"), ("a\udcffb", "not valid UTF-8")])
+    def test_text_that_no_program_takes(self, stage: Stage, field: str, text: str, match: str) -> None:
+        self.refused(stage, f"the {field} .*{match}", **{field: text})
+
+    def test_an_argument_with_a_nul(self, stage: Stage) -> None:
+        self.refused(stage, "NUL", arguments=("--model", "a\0b"))
+
+    def test_settings_that_cannot_be_kept(self, stage: Stage) -> None:
+        self.refused(stage, "the settings of agent", agent_settings={"since": date(2024, 1, 1)})
+
+    @pytest.mark.parametrize("name", ["", "-x", "a.b", "a:b", "a b", "ä", "a" * 65, "a\n", "a/b"])
+    def test_a_name_that_runtimes_do_not_take(self, stage: Stage, name: str) -> None:
+        self.refused(stage, "cannot be a name", name=name)
+
+    def test_a_name_that_is_taken(self, stage: Stage) -> None:
+        session = stage.add(name="export")
+        self.refused(stage, f"belongs to session {session.short_id}", name="export")
+
+    def test_a_directory_that_is_not_there(self, stage: Stage) -> None:
+        self.refused(stage, "is not a directory", repository=stage.root / "nowhere")
+
+    def test_a_plugin_that_is_not_there(self, stage: Stage) -> None:
+        with pytest.raises(PluginNotFoundError, match="zellij"):
+            spawn(stage, runtime="zellij")
+        assert not stage.store.path.exists()
+
+
+class TestNames:
+    """Branches, projects and runtimes are named after the task, the name or the id."""
+
+    def test_the_branch_is_named_after_the_task(self, stage: Stage) -> None:
+        assert spawn(stage, task="Fix the *flaky* login test!").session.branch == "rouser/fix-the-flaky-login-test"
+
+    def test_the_branch_is_named_after_the_session(self, stage: Stage) -> None:
+        session = spawn(stage, name="export").session
+        assert session.branch == "rouser/export"
+        assert session.runtime_name == "export"
+
+    @pytest.mark.parametrize("task", ["", "日本語", "...", "/"])
+    def test_a_task_without_letters_gives_a_branch_named_after_the_id(self, stage: Stage, task: str) -> None:
+        session = spawn(stage, task=task).session
+        assert session.branch == f"rouser/{session.short_id}"
+
+    def test_the_branch_of_another_session_is_not_used_again(self, stage: Stage) -> None:
+        first, second = spawn(stage).session, spawn(stage).session
+        assert first.branch == "rouser/fix-the-test"
+        assert second.branch == f"rouser/fix-the-test-{second.short_id}"
+
+    def test_a_branch_that_was_asked_for_is_taken_as_it_is(self, stage: Stage) -> None:
+        assert spawn(stage, branch="topic/x").session.branch == "topic/x"
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [("Ünïcödé Straße", "unicode-strae"), ("a" * 300, "a" * 48), ("word " * 300, "-".join(["word"] * 9)), ("", "")],
+        ids=["accents", "one long word", "many words", "empty"],
+    )
+    def test_a_slug_is_short_ascii(self, text: str, expected: str) -> None:
+        assert slug(text) == expected
+        assert len(slug(text)) <= 48
+
+    def test_a_repository_is_found_from_a_directory_inside(self, stage: Stage) -> None:
+        (stage.repository / ".git").mkdir()
+        inside = stage.repository / "src" / "deep"
+        inside.mkdir(parents=True)
+        assert spawn(stage, repository=inside).session.repository == stage.repository
+
+    def test_a_repository_whose_name_is_not_utf8_can_be_worked_on(self, stage: Stage) -> None:
+        repository = Path(f"{stage.root}/sh\udcffp")
+        repository.mkdir()
+        session = spawn(stage, repository=repository).session
+        assert stage.store.get(session.id).repository == repository
+        assert session.project_id == "sh\ufffdp"
+
+    def test_the_project_can_be_configured(self, stage: Stage) -> None:
+        stage.config = replace(stage.config, project="the-shop", branch_prefix="me/")
+        session = spawn(stage).session
+        assert session.project_id == "the-shop"
+        assert session.branch == "me/fix-the-test"
