@@ -119,11 +119,29 @@ def test_server_that_is_exiting_is_waited_for(world):
         world.runtime.runtime_destroy(again)
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_server_that_exits_during_creation_is_tried_again(world, monkeypatch, moment):
+    run, failures = client.Server.run, [client.ServerExitingError("exited", "server exited unexpectedly")]
+
+    def fail_once(server, *commands, **options):
+        printed = "" if failures and moment == "before" else run(server, *commands, **options)
+        if failures:
+            if moment == "after":
+                run(server, ["kill-server"])
+            raise failures.pop()
+        return printed
+
+    monkeypatch.setattr(client.Server, "run", fail_once)
+    _, record = world.record(name="proj-1")
+    assert world.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_pid}") == [f"proj-1 {record['pid']}"]
+    assert not list(world.launch_files.iterdir())
+
+
 def test_agent_that_exits_at_once_leaves_its_pane(world, eventually):
     for index in range(5):
         handle = world.create(["sh", "-c", "echo last words; exit 7"], name=f"n{index}")
         eventually(lambda handle=handle: not world.runtime.runtime_is_alive(handle))
-        assert world.runtime.runtime_get_output(handle, 5) == "last words"
+        eventually(lambda handle=handle: world.runtime.runtime_get_output(handle, 5) == "last words")
     assert world.sessions() == [f"n{index}" for index in range(5)]
 
 

@@ -135,6 +135,14 @@ def test_launch_file_is_never_written_through_a_link(world):
     assert victim.read_text() == "precious"
 
 
+def test_launch_file_that_is_there_already_is_left_alone(world):
+    path = launch.write("1" * 16, world.directory, ["cat"], {})
+    before = path.read_bytes()
+    with pytest.raises(HookError, match="cannot be written"):
+        launch.write("1" * 16, world.directory, ["echo"], {})
+    assert path.read_bytes() == before
+
+
 def test_launch_directory_is_closed_to_others(world):
     world.launch_files.mkdir(parents=True, mode=0o755)
     world.launch_files.chmod(0o777)

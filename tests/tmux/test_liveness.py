@@ -1,6 +1,7 @@
 """Alive, gone, or an error that says why it is not known; never a guess."""
 
 import contextlib
+import dataclasses
 import os
 import signal
 import time
@@ -11,6 +12,8 @@ import pytest
 from rouser import HookError
 from rouser.deadline import call_within
 from rouser_tmux.handle import Handle
+from rouser_tmux.liveness import _judge
+from rouser_tmux.panes import find
 from rouser_tmux.processes import Process
 
 IGNORES_HANGUP = "trap '' HUP; echo READY; while :; do sleep 0.05; done"
@@ -61,6 +64,15 @@ def test_ended_agent_is_not_alive_though_its_pane_remains(world, eventually):
     assert world.sessions() == ["proj-1"]
 
 
+def test_tmux_that_has_not_noticed_the_end_yet_is_not_believed(world, eventually):
+    handle = Handle.parse(world.create())
+    panes = find(handle)
+    handle.agent.send(signal.SIGKILL)
+    eventually(lambda: not handle.agent.runs())
+    assert panes[0].holds_agent
+    assert _judge(handle, panes, 0) is False
+
+
 def test_ended_agent_is_not_alive_though_its_child_keeps_the_terminal(world, eventually):
     handle = world.create(["sh", "-c", "trap '' HUP; sleep 300 & echo $! > child; exit 0"])
     child = world.directory / "child"
@@ -91,15 +103,14 @@ def test_new_server_at_the_same_socket_does_not_have_the_agent(world):
 
 
 def test_handle_from_before_a_reboot_is_not_alive(world):
-    handle = world.create()
-    parsed = Handle.parse(handle)
-    before = str(parsed).replace(f"@{parsed.agent.start}", f"@{parsed.agent.start.split('.')[0]}.00000000")
-    world.runtime.runtime_destroy(handle)
-    stranger = world.start_foreign("mine")
-    reused = before.replace(f":{parsed.agent.pid}@", f":{stranger}@")
+    handle = Handle.parse(world.create())
+    world.runtime.runtime_destroy(str(handle))
+    stranger = Process.identify(world.start_foreign("mine"))
+    other_boot = Process(stranger.pid, f"{stranger.start.split('.')[0]}.00000000")
+    reused = str(dataclasses.replace(handle, agent=other_boot, server=other_boot))
     assert world.runtime.runtime_is_alive(reused) is False
     world.runtime.runtime_destroy(reused)
-    assert Process.identify(stranger).runs()
+    assert stranger.runs()
 
 
 def test_session_of_the_users_with_the_same_name_is_not_the_agents(world):
@@ -138,12 +149,12 @@ def test_stopped_server_is_unknown_within_the_deadline(world):
         started = time.monotonic()
         for hook in (world.runtime.runtime_is_alive, world.runtime.runtime_destroy):
             with pytest.raises(HookError, match="did not answer within"):
-                call_within(0.5, lambda hook=hook: hook(handle))
+                call_within(1, lambda hook=hook: hook(handle))
         with pytest.raises(HookError, match="did not answer within"):
-            call_within(0.5, lambda: world.runtime.runtime_list_alive([handle]))
+            call_within(1, lambda: world.runtime.runtime_list_alive([handle]))
         with pytest.raises(HookError, match="did not answer within"):
-            call_within(0.5, world.runtime.runtime_discover)
-        assert time.monotonic() - started < 2.1
+            call_within(1, world.runtime.runtime_discover)
+        assert time.monotonic() - started < 4.1
         assert clients_of(world.socket) == []
     assert world.runtime.runtime_is_alive(handle)
 
@@ -152,7 +163,7 @@ def test_creation_on_a_stopped_server_starts_no_agent_later(world, eventually):
     world.start_foreign("mine")
     mark = world.directory / "started"
     with stopped(world.server_pid()), pytest.raises(HookError, match="did not answer within"):
-        call_within(1, lambda: world.create(["touch", str(mark)]))
+        call_within(2, lambda: world.create(["touch", str(mark)]))
     assert eventually(world.sessions)  # the server has worked off what was sent to it before this
     assert world.runtime.runtime_discover() == []
     assert not mark.exists()

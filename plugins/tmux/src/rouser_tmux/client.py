@@ -16,6 +16,7 @@ from typing import Final
 from rouser import HookError, time_left
 
 _LONGEST: Final = 10.0
+_SHARE: Final = 0.95  # of the time that is left; the rest is for ending the client and saying so
 _RETRY_SECONDS: Final = 0.01
 
 # What a tmux server, its configuration file and its terminals may need. Everything else stays behind: a server
@@ -84,7 +85,7 @@ class Server:
         """
         import subprocess  # 20 ms, which commands without a tmux server to ask need not pay
 
-        seconds = min(time_left(), _LONGEST if timeout is None else timeout)
+        seconds = min(time_left() * _SHARE, _LONGEST if timeout is None else timeout)
         try:
             done = subprocess.run(
                 ["tmux", "-u", *self.flags, *_chain(commands)],

@@ -23,7 +23,7 @@ _EXIT_SECONDS: Final = 0.5
 _RETRY_SECONDS: Final = 0.01
 _EXITING_SECONDS: Final = 4.0  # for how long a server may take to exit, once it was told to
 _CLEANUP_SHARE: Final = 0.2  # of the time that is left, kept back to undo what did not succeed
-_CREATED: Final = "#{session_id} #{pane_pid} #{pid} #{socket_path}"
+_CREATED: Final = "#{pane_pid} #{pid} #{socket_path}"
 
 
 def create(
@@ -37,6 +37,20 @@ def create(
         raise HookError(f"{name!r} cannot name a tmux session: use letters, digits, _ and -, at most 64")
     launch.check(cwd, command, env)
     launch.sweep()
+    give_up = time.monotonic() + min(time_left() / 2, _EXITING_SECONDS)
+    while True:
+        try:
+            return _attempt(server, session, name=name, cwd=cwd, command=command, env=env)
+        except (ServerExitingError, NoServerError) as error:
+            if time.monotonic() > give_up:
+                raise HookError(f"the {server} does not come up: {error}") from error
+            time.sleep(_RETRY_SECONDS)
+
+
+def _attempt(
+    server: Server, session: Session, *, name: str, cwd: Path, command: Sequence[str], env: Mapping[str, str]
+) -> Handle:
+    """Do what ``create`` promises, unless the server exits just then."""
     token = os.urandom(8).hex()
     path = launch.write(token, cwd, command, env)
     try:
@@ -48,33 +62,25 @@ def create(
                 destroy(handle)
             raise
     finally:
-        path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)  # a server that hangs may run the command later; then it finds no agent
     return handle
 
 
 def _new_session(server: Server, token: str, session: Session, *, name: str, cwd: Path, path: Path) -> Handle:
-    """Create the session, again for as long as that meets a server that is just exiting."""
     commands = _commands(token, session, name, cwd, path)
-    seconds = time_left() * (1 - _CLEANUP_SHARE)
-    give_up = time.monotonic() + min(seconds, _EXITING_SECONDS)
-    while True:
-        try:
-            printed = server.run(*commands, timeout=seconds)
-        except (ServerExitingError, NoServerError) as error:
-            if time.monotonic() > give_up:
-                raise HookError(f"the {server} does not come up: {error}") from error
-            time.sleep(_RETRY_SECONDS)
-        except TmuxError as error:
-            if error.reason == f"duplicate session: {name}":
-                raise HookError(_taken(server, name)) from None
-            path.unlink(missing_ok=True)  # a server that hangs may run the command later; then it finds no agent
-            with contextlib.suppress(HookError):
-                kill(server, token, list_panes(server, f"#{{==:#{{{HOME}}},{token}}}", time_left()))
-            raise
-        else:
-            _, pane_pid, server_pid, socket = printed.rstrip("\n").split(" ", 3)
-            agent = Process.identify(int(pane_pid))
-            return Handle(token, session.id, name, Process.identify(int(server_pid)), agent, socket)
+    try:
+        printed = server.run(*commands, timeout=time_left() * (1 - _CLEANUP_SHARE))
+    except (ServerExitingError, NoServerError):
+        raise
+    except TmuxError as error:
+        if error.reason == f"duplicate session: {name}":
+            raise HookError(_taken(server, name)) from None
+        with contextlib.suppress(HookError):
+            kill(server, token, list_panes(server, f"#{{==:#{{{HOME}}},{token}}}", time_left() / 2))
+        raise
+    pane_pid, server_pid, socket = printed.rstrip("\n").split(" ", 2)
+    agent = Process.identify(int(pane_pid))
+    return Handle(token, session.id, name, Process.identify(int(server_pid)), agent, socket)
 
 
 def _commands(token: str, session: Session, name: str, cwd: Path, path: Path) -> list[list[str]]:

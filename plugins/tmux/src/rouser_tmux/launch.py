@@ -59,10 +59,13 @@ def write(token: str, cwd: Path, command: Sequence[str], env: Mapping[str, str])
     path = directory() / f"{token}.sh"
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a Path cannot be told how to open
-            file.write(text)
+        try:
+            with open(descriptor, "wb") as file:  # noqa: PTH123 - a Path cannot be told how to open
+                file.write(text)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
     except OSError as error:
-        path.unlink(missing_ok=True)
         raise HookError(f"the launch file {path} cannot be written: {error.strerror}") from error
     return path
 
