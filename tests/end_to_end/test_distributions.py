@@ -90,7 +90,16 @@ def pip(python: Path, *arguments: str) -> None:
 
 
 def build(into: Path, *sources: Path) -> None:
-    pip(Path(sys.executable), "wheel", "--no-index", "--no-deps", "--no-build-isolation", "-w", str(into), *map(str, sources))
+    pip(
+        Path(sys.executable),
+        "wheel",
+        "--no-index",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(into),
+        *map(str, sources),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,9 @@ def test_attach_detach_and_attach_again_under_the_same_name(world: World) -> Non
         wait_for(attached, "a client is attached to the session")
 
     attach("human1")
-    assert "agent up" in wait_for(lambda: world.tmux("capture-pane", "-p", "-t", "=human1:"), "something is on the screen")
+    assert "agent up" in wait_for(
+        lambda: world.tmux("capture-pane", "-p", "-t", "=human1:"), "something is on the screen"
+    )
     world.tmux("detach-client", "-s", "=api")
     wait_for(lambda: not attached(), "nobody is attached")
     world.kill_server()

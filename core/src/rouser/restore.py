@@ -108,7 +108,8 @@ def plan_restore(
         run.evidence["prompt"] = "as the interrupted command left it"
         intent = run.recorded.pending
         return _outcome(run, run.recorded, intent.command, resumed=intent.resumed, sent=False, adopted=True)
-    _look_at_workspace(run)
+    if _look_at_workspace(run):
+        _describe_workspace(run)
     plan = _plan(run, run.recorded)
     return _outcome(run, plan.session, plan.full_command, resumed=plan.resumed, sent=bool(plan.prompt))
 
@@ -176,6 +177,14 @@ def _look_at_workspace(run: _Restore) -> bool:
         )
     run.evidence["workspace"] = f"gone, to be recreated from {session.branch}"
     return False
+
+
+def _describe_workspace(run: _Restore) -> None:
+    """Add what work there is to the evidence, for those who read a plan."""
+    if run.recorded.workspace_path is not None:
+        with suppress(PluginError):
+            words = run.workspace.describe(run.recorded.workspace_path)
+            run.evidence["workspace"] = f"usable    {words}".strip()
 
 
 def _recreate_workspace(run: _Restore) -> Session:

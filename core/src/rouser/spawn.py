@@ -25,7 +25,7 @@ from rouser.models import PromptReceipt, PromptState, Session, SessionStatus, is
 from rouser.providers import Agent, Workspace, providers_of
 from rouser.store import Store, now
 
-_SLUG_LENGTH: Final = 48
+_SLUG_LENGTH: Final = 36
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

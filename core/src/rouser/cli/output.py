@@ -10,9 +10,12 @@ from typing import Any, Final
 import click
 
 _stdout = 1
+_GAP: Final = 2
+_LEAST_WIDTH: Final = 12
 
 _CONTROL: Final = dict.fromkeys((*range(32), *range(127, 160)), "�")
-_CONTROL_BUT_LAYOUT: Final = {code: text for code, text in _CONTROL.items() if code not in {0x09, 0x0A}}
+_ON_ONE_LINE: Final = {**_CONTROL, 0x09: " ", 0x0A: " ", 0x0D: " "}
+_ON_LINES: Final = {code: text for code, text in _CONTROL.items() if code not in {0x09, 0x0A}}
 
 
 def reserve_stdout() -> None:
@@ -37,13 +40,13 @@ def write_json(document: Any) -> None:
 
 
 def printable(text: str) -> str:
-    """Return ``text`` on one line, its control characters (C0, DEL, C1) replaced; lone surrogates too."""
-    return text.translate(_CONTROL).encode("utf-8", "replace").decode()
+    """Return ``text`` on one line, its control characters (C0, DEL, C1) and lone surrogates replaced."""
+    return text.translate(_ON_ONE_LINE).encode("utf-8", "replace").decode()
 
 
 def printable_lines(text: str) -> str:
     """Like :func:`printable`, but newlines and tabs stay."""
-    return text.translate(_CONTROL_BUT_LAYOUT).encode("utf-8", "replace").decode()
+    return text.translate(_ON_LINES).encode("utf-8", "replace").decode()
 
 
 def say(text: str) -> None:
@@ -75,13 +78,16 @@ def _draw(headers: Sequence[str], cells: Sequence[Sequence[str]], elastic: str) 
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold" if wants_colour() else "")
-    for index, header in enumerate(headers):
-        width = max([len(header), *(len(row[index]) for row in cells)])
-        if header == elastic:
-            drawn.add_column(header, no_wrap=True, overflow="ellipsis", ratio=1, min_width=8)
-        else:
-            drawn.add_column(header, no_wrap=True, min_width=width)
+    console = Console(no_color=not wants_colour(), highlight=False)
+    widths = [max(len(header), *(len(row[index]) for row in cells)) for index, header in enumerate(headers)]
+    stretch = headers.index(elastic)
+    others = sum(widths) - widths[stretch] + _GAP * (len(headers) - 1)
+    widths[stretch] = min(widths[stretch], max(console.width - others, _LEAST_WIDTH))
+    # Where even that does not fit, the terminal wraps the line: rich would drop whole columns.
+    console.width = max(console.width, others + widths[stretch])
+    drawn = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold" if wants_colour() else "")
+    for header, width in zip(headers, widths, strict=True):
+        drawn.add_column(header, no_wrap=True, overflow="ellipsis", width=width)
     for row in cells:
         drawn.add_row(*(Text(cell) for cell in row))
-    Console(no_color=not wants_colour(), highlight=False).print(drawn)
+    console.print(drawn)

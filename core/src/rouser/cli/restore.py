@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +55,9 @@ def command(
         results: list[Result] = []
         interrupted = False
         try:
-            _collect(many.run(), results, dry_run=dry_run, alone=len(sessions) == 1)
+            # A plan is read as a whole, in the order of the sessions; results are wanted as they come.
+            stream = _in_order(many.run(), targets) if dry_run else many.run()
+            _collect(stream, results, dry_run=dry_run, alone=len(sessions) == 1)
         except KeyboardInterrupt:
             interrupted = True
             say("interrupted: finishing what has begun (Ctrl-C again to leave it)")
@@ -88,7 +90,7 @@ def _targets(state: State, sessions: tuple[str, ...], everything: bool) -> list[
     return died(views)
 
 
-def _collect(stream: Iterator[Result], results: list[Result], *, dry_run: bool, alone: bool = False) -> None:
+def _collect(stream: Iterable[Result], results: list[Result], *, dry_run: bool, alone: bool = False) -> None:
     """Take in results and report each as it comes; the failure of one asked for alone is reported at the end."""
     for result in stream:
         results.append(result)
@@ -117,7 +119,7 @@ def _report(result: Result, *, dry_run: bool) -> None:
         say(f"  {session.short_id}  warning: {warning}")
 
 
-def _in_order(results: list[Result], targets: list[Target]) -> list[Result]:
+def _in_order(results: Iterable[Result], targets: list[Target]) -> list[Result]:
     position = {target.text: index for index, target in enumerate(targets)}
     return sorted(results, key=lambda result: position[result.text])
 
