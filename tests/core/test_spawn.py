@@ -50,6 +50,7 @@ def test_the_steps_come_in_order(stage: Stage) -> None:
         "session_status_changed",
         "workspace_create",
         "runtime_create",
+        "runtime_get_output",
         "runtime_send_message",
         "runtime_is_alive",
         "session_status_changed",

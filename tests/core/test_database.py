@@ -1,0 +1,204 @@
+"""The database file: brought up to date, refused when it is not sound, and never overwritten."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.stage import make_session
+
+from rouser import StoreError
+from rouser import database as subject
+from rouser.schema import APPLICATION_ID, MIGRATIONS, VERSION
+from rouser.store import Store
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Provide a sound database with sessions in it, that nobody has open."""
+    with Store(tmp_path / "home") as store:
+        for _ in range(8):
+            store.add(make_session(tmp_path, task="x" * 2000), "added")
+    return store.path
+
+
+def everything(path: Path) -> None:
+    """Read and write all that there is."""
+    with Store(path.parent) as store:
+        for session in store.sessions():
+            store.history(session.id)
+        if store.check_integrity():
+            raise StoreError(f"{path} is not sound")
+        store.add(make_session(path.parent), "added")
+
+
+def test_a_sound_database_is_no_error(path: Path) -> None:
+    everything(path)
+
+
+def empty(data: bytes) -> bytes:
+    return b""
+
+
+def text(data: bytes) -> bytes:
+    return b"these are the user's notes\n" * 100
+
+
+def zeros(data: bytes) -> bytes:
+    return bytes(len(data))
+
+
+def header_flipped(data: bytes) -> bytes:
+    return bytes([data[0] ^ 0xFF]) + data[1:]
+
+
+def first_page_flipped(data: bytes) -> bytes:
+    return data[:100] + bytes(byte ^ 0xFF for byte in data[100:4096]) + data[4096:]
+
+
+def rest_flipped(data: bytes) -> bytes:
+    return data[:4096] + bytes(byte ^ 0xFF for byte in data[4096:])
+
+
+def cut(length: int) -> Callable[[bytes], bytes]:
+    def damage(data: bytes) -> bytes:
+        return data[:length]
+
+    damage.__name__ = f"cut_to_{length}"
+    return damage
+
+
+DAMAGES = [empty, text, zeros, header_flipped, first_page_flipped, rest_flipped, *map(cut, (1, 50, 100, 4096, 12288))]
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_a_damaged_file_is_named_and_left_as_it_is(path: Path, damage: Callable[[bytes], bytes]) -> None:
+    data = damage(path.read_bytes())
+    path.write_bytes(data)
+    with pytest.raises(StoreError) as caught:
+        everything(path)
+    assert str(path) in str(caught.value)
+    assert path.read_bytes() == data
+
+
+def test_a_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "home" / "rouser.db"
+    file.parent.mkdir()
+    connection = sqlite3.connect(file)
+    connection.execute("CREATE TABLE sessions (id)")
+    connection.close()
+    data = file.read_bytes()
+    with pytest.raises(StoreError, match="is not a session database of rouser"):
+        everything(file)
+    assert file.read_bytes() == data
+
+
+def test_a_database_of_a_newer_rouser_is_left_as_it_is(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    connection.close()
+    data = path.read_bytes()
+    with pytest.raises(StoreError, match=rf"written by a newer rouser \(version {VERSION + 1}, .* Upgrade: pip"):
+        everything(path)
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("status", "'asleep'"), ("created_at", "'yesterday'"), ("prompt", "'{}'"), ("metadata", "'[]'"), ("pending", "1")],
+)
+def test_a_record_that_makes_no_sense_is_named(path: Path, column: str, value: str) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute(f"UPDATE sessions SET {column} = {value}")
+    connection.commit()
+    connection.close()
+    with pytest.raises(StoreError, match=rf"{path} is damaged \(session .*: column {column} holds"):
+        everything(path)
+
+
+def test_a_history_that_makes_no_sense_is_named(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO history (session_id, at, event, detail) VALUES ('x', 'now', 'y', '{}')")
+    connection.commit()
+    connection.close()
+    with Store(path.parent) as store, pytest.raises(StoreError, match="damaged"):
+        store.history("x")
+
+
+ADDED = (*MIGRATIONS, ("ALTER TABLE sessions ADD COLUMN colour TEXT", "CREATE INDEX by_colour ON sessions (colour)"))
+
+
+def test_an_older_database_is_brought_up_to_date_with_its_sessions(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "MIGRATIONS", ADDED)
+    monkeypatch.setattr(subject, "VERSION", len(ADDED))
+    with Store(path.parent) as store:
+        assert len(store.sessions()) == 8
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(ADDED),)
+    assert connection.execute("SELECT count(*) FROM sessions WHERE colour IS NULL").fetchone() == (8,)
+    connection.close()
+
+
+def test_a_migration_that_fails_leaves_the_older_database_whole(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        subject, "MIGRATIONS", (*MIGRATIONS, ("ALTER TABLE sessions ADD COLUMN colour TEXT", "NONSENSE"))
+    )
+    monkeypatch.setattr(subject, "VERSION", len(MIGRATIONS) + 1)
+    with Store(path.parent) as store, pytest.raises(StoreError, match=str(path)):
+        store.sessions()
+    monkeypatch.undo()
+    everything(path)
+
+
+def test_a_new_database_goes_through_all_migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "MIGRATIONS", ADDED)
+    monkeypatch.setattr(subject, "VERSION", len(ADDED))
+    with Store(tmp_path / "home") as store:
+        store.add(make_session(tmp_path), "added")
+    connection = sqlite3.connect(store.path)
+    assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+    connection.execute("SELECT colour FROM sessions")
+    connection.close()
+
+
+def test_a_migration_that_another_process_has_just_done_is_not_done_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "MIGRATIONS", ADDED)
+    monkeypatch.setattr(subject, "VERSION", len(ADDED))
+    connection = subject._open(path)
+    subject._migrate(connection)
+    subject._migrate(connection)
+    connection.close()
+
+
+def test_a_database_that_stays_locked_is_reported(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "_BUSY_SECONDS", 0.1)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="stayed locked by another process"):
+        everything(path)
+    other.close()
+
+
+def test_what_a_killed_process_left_while_making_the_database_is_removed(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in (f"rouser.db.new-{gone.pid}-ab", f"rouser.db.new-{gone.pid}-ab-wal"):
+        (home / name).write_bytes(b"half")
+    (home / f"rouser.db.new-{os.getppid()}-cd").write_bytes(b"at work")
+    with Store(home) as store:
+        store.add(make_session(tmp_path), "added")
+    assert sorted(path.name for path in home.iterdir()) == ["rouser.db", f"rouser.db.new-{os.getppid()}-cd"]
+
+
+def test_failing_to_make_the_database_leaves_nothing_half_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "MIGRATIONS", (("NONSENSE",),))
+    with Store(tmp_path / "home") as store, pytest.raises(StoreError):
+        store.add(make_session(tmp_path), "added")
+    assert list((tmp_path / "home").iterdir()) == []
