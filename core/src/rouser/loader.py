@@ -134,7 +134,7 @@ def register(manager: pluggy.PluginManager, plugin: object, name: str) -> tuple[
         manager.check_pending()
     except pluggy.PluginValidationError as error:
         _forget(manager, name)
-        raise InvalidPluginError(str(error)) from error
+        raise InvalidPluginError(" ".join(str(error).split())) from error
     except BaseException:
         _forget(manager, name)
         raise
