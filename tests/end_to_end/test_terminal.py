@@ -12,7 +12,7 @@ TASK = "fix the flaky login test that fails only when the moon is full"
 def on_a_terminal(world: World, columns: int, *command: str) -> str:
     """Return what a command leaves on a terminal of that many columns, wrapped lines joined again."""
     variables = [f"{name}={value}" for name, value in world.environment.items()]
-    window = ("new-session", "-d", "-s", "human", "-x", str(columns), "-y", "40")
+    window = ("new-session", "-d", "-s", "human", "-c", str(world.repository), "-x", str(columns), "-y", "40")
     world.tmux(*window, "env", *variables, "sh", "-c", '"$@"; echo DONE; read wait', "sh", *command)
 
     def screen() -> str:

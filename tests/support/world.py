@@ -65,7 +65,7 @@ class World:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("ROUSER_", "GIT_", "TMUX", "CLAUDE", "XDG_"))
+            if not name.startswith(("ROUSER_", "GIT_", "TMUX", "CLAUDE", "XDG_", "COLUMNS", "LINES"))
         }
         return {
             **kept,
