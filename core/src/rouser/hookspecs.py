@@ -147,7 +147,8 @@ class AgentSpec(Protocol):
     def agent_launch_command(self, session: Session) -> Sequence[str]:
         """Return the argv that starts a fresh conversation, without the prompt.
 
-        :param session: its ``conversation`` is what ``agent_find_conversation`` returned just before.
+        :param session: its ``conversation`` is what ``agent_find_conversation`` returned just before, or None when
+            the evidence for it was too weak.
         """
         ...
 
