@@ -38,13 +38,6 @@ def test_the_plugin_of_the_agent_sets_and_removes_variables(stage: Stage, monkey
     assert environment["PATH"] == "/only/here"
 
 
-def test_what_is_removed_is_removed_from_what_the_runtime_adds_too(stage: Stage) -> None:
-    stage.agent.environment = {"CLAUDECODE": None, "OTHER": None, "ADDED": "y"}
-    outcome = stage.restore(stage.add().id)
-    assert stage.runtime.created[0].command == ("env", "-u", "CLAUDECODE", "-u", "OTHER", "agent", "new")
-    assert outcome.launch_command == ("agent", "new")
-
-
 def test_no_secret_of_the_environment_is_kept(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_KEY", "a-secret-of-the-shell")
     stage.agent.environment = {"OTHER_KEY": "a-secret-of-the-plugin"}
