@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 _OF_THE_TERMINAL: Final = frozenset(
@@ -45,16 +45,3 @@ def environment_for(session_id: str, wanted: Mapping[str, str | None]) -> dict[s
         else:
             environment[name] = value
     return environment
-
-
-def without_variables(command: Sequence[str], wanted: Mapping[str, str | None]) -> tuple[str, ...]:
-    """Return ``command`` so that it drops the variables that the agent's plugin removes.
-
-    Leaving them out of the environment is not enough: a runtime may add its own, as a tmux server adds those
-    of whoever started it.
-    """
-    removed = [name for name, value in wanted.items() if value is None]
-    if not removed:
-        return tuple(command)
-    options = [option for name in removed for option in ("-u", name)]
-    return ("env", *options, *command)

@@ -61,8 +61,8 @@ class RuntimeSpec(Protocol):
         :param name: what people attach to, satisfying :func:`rouser.is_valid_name`.
         :param cwd: the absolute path of an existing directory.
         :param command: the argv, at least one element, any bytes but NUL; never to be read by a shell.
-        :param env: the whole environment that the command should have; what belongs to the terminal
-            (``TERM``, ``TMUX``, ...) is the runtime's own business. May hold secrets: keep it out of process lists.
+        :param env: the whole environment of the command: nothing of the backend's own environment is added, but
+            what belongs to the terminal (``TERM``, ``TMUX``, ...). May hold secrets: keep it out of process lists.
         :returns: an opaque, printable string that identifies this very runtime, also after a reboot.
         :raises HookError: the runtime could not be created; nothing of it is left behind.
         """

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from rouser.environment import environment_for, without_variables
+from rouser.environment import environment_for
 from rouser.errors import AgentNotStartedError, HookTimeoutError, PluginError
 from rouser.liveness import find_stray
 from rouser.models import PromptReceipt, PromptState, RuntimeIntent, Session, SessionStatus
@@ -110,7 +110,7 @@ def start(
             pending,
             name,
             session.workspace_path,
-            without_variables(plan.full_command, plan.environment),
+            plan.full_command,
             environment_for(session.id, plan.environment),
         )
     except HookTimeoutError:
