@@ -2,14 +2,18 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from rouser import HookError
+from rouser_worktree.locks import claiming
 
 
 def test_the_worktree_is_below_the_base_by_repository_and_short_id(repo, spawn, session, base):
@@ -168,6 +172,30 @@ def test_of_five_at_once_for_one_new_branch_one_wins_and_keeps_it(repo, spawn, n
     assert "rouser/fix" in repo.branches()
 
 
+def test_a_branch_that_is_just_being_checked_out_for_another_session_is_refused(repo, spawn, new_session, base):
+    spawn(new_session(branch="rouser/first"))
+    with (
+        claiming(base / "shop", repo.path / ".git", "rouser/fix"),
+        pytest.raises(HookError, match="is being checked out for another session"),
+    ):
+        spawn(new_session())
+    assert spawn(new_session()).is_dir()
+
+
+def test_a_worktree_that_another_git_has_begun_to_add_is_waited_for(repo, spawn, session):
+    begun = repo.path / ".git" / "worktrees" / "begun"
+    begun.mkdir(parents=True)
+    (begun / "gitdir").write_text("/nowhere/.git\n")
+    (begun / "HEAD").write_text("ref: refs/heads/begun\n")
+    (begun / "commondir").touch()
+    later = threading.Timer(0.3, shutil.rmtree, [begun])
+    later.start()
+    try:
+        assert spawn(session).is_dir()
+    finally:
+        later.join()
+
+
 def test_the_callers_git_variables_do_not_reach_git(repo, make_repo, spawn, session, monkeypatch, tmp_path):
     other = make_repo(tmp_path / "other")
     other.commit("theirs.txt")
@@ -209,9 +237,15 @@ def test_a_locale_in_another_language_does_not_matter(repo, spawn, new_session, 
 
 def test_importing_the_plugin_imports_neither_gitpython_nor_subprocess(tmp_path):
     code = "import sys, rouser_worktree.plugin; print({'git', 'subprocess', 'platformdirs'} & set(sys.modules))"
-    import sys
-
     out = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True, cwd=tmp_path
     )
     assert out.stdout.strip() == "set()"
+
+
+def test_importing_gitpython_leaves_the_environment_as_it_was(tmp_path):
+    code = "import os; before = dict(os.environ); import rouser_worktree.library; print(before == dict(os.environ))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True, cwd=tmp_path
+    )
+    assert done.stdout.strip() == "True"

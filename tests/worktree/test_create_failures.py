@@ -159,15 +159,18 @@ def start_and_kill(repo, base, session, until, marker):
 
 def test_killed_in_the_hook_the_next_call_waits_for_it_and_goes_on(repo, plugin, spawn, session, base, tmp_path, until):
     marker, release = tmp_path / "marker", tmp_path / "release"
-    repo.hook(f"touch {marker}; while [ ! -e {release} ]; do sleep 0.05; done; touch prepared")
+    repo.hook(f"echo run >> {marker}; while [ ! -e {release} ]; do sleep 0.05; done; echo once >> prepared")
     start_and_kill(repo, base, session, until, marker)
     with pytest.raises(HookError, match="an earlier git still works on"):
         call_within(1, lambda: spawn(session))
     release.touch()
     path = spawn(session)
-    assert (path / "prepared").exists()
+    assert (path / "prepared").read_text() == "once\n"
+    assert marker.read_text() == "run\n"
+    (path / "kept").touch()
     assert plugin.workspace_exists(path)
     assert spawn(session) == path
+    assert (path / "kept").exists()
     plugin.workspace_destroy(path, force=True)
     assert_nothing_is_left(repo, base)
 

@@ -50,6 +50,13 @@ def test_describe_says_what_is_not_kept_elsewhere(repo, plugin, spawn, session):
     assert plugin.workspace_describe(path) == "1 commit not pushed on rouser/fix"
 
 
+def test_describe_counts_a_renamed_file_once_whatever_its_name(repo, plugin, spawn, session):
+    repo.commit("1 old")
+    path = spawn(session)
+    repo.git("mv", "1 old", "2 new", at=path)
+    assert plugin.workspace_describe(path) == "1 file changed, not committed"
+
+
 def test_describe_manages_a_branch_without_commits(repo, plugin, spawn, session):
     path = spawn(session)
     repo.git("switch", "-q", "--orphan", "empty", at=path)
