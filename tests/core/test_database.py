@@ -84,6 +84,13 @@ def test_a_damaged_file_is_named_and_left_as_it_is(path: Path, damage: Callable[
     assert path.read_bytes() == data
 
 
+def test_an_empty_file_is_a_damaged_database_not_a_new_one(path: Path) -> None:
+    path.write_bytes(b"")
+    with pytest.raises(StoreError, match="it is empty"):
+        everything(path)
+    assert path.read_bytes() == b""
+
+
 def test_a_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "home" / "rouser.db"
     file.parent.mkdir()

@@ -11,7 +11,7 @@ import pytest
 from support.waiting import wait_for
 
 import rouser
-from rouser import SessionBusyError, StoreError
+from rouser import SessionBusyError, StoreError, locks
 from rouser.locks import session_lock
 
 ID = "ab12cd34-0000-4000-8000-000000000001"
@@ -97,6 +97,26 @@ def test_it_is_never_held_twice_however_many_try(tmp_path: Path) -> None:
     assert done[0] + refused[0] == 8 * 20
     assert done[0] > 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_on_a_file_that_its_last_holder_has_just_removed_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = locks._open
+    opened: list[Path] = []
+
+    def open_and_lose(path: Path) -> int:
+        descriptor = real(path)
+        if not opened:
+            path.unlink()
+        opened.append(path)
+        return descriptor
+
+    monkeypatch.setattr(locks, "_open", open_and_lose)
+    busy = pytest.raises(SessionBusyError)
+    with session_lock(tmp_path, ID, "restore"), busy, session_lock(tmp_path, ID, "kill"):
+        pass
+    assert len(opened) == 3
 
 
 def test_a_full_disk_costs_the_name_of_the_holder_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
