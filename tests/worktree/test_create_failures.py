@@ -54,7 +54,7 @@ def assert_nothing_is_left(repo, base):
 @pytest.mark.parametrize("ignore", ["", "trap '' TERM; "])
 def test_a_hook_that_hangs_is_ended_with_its_children_and_named(repo, spawn, session, base, tmp_path, ignore):
     pids = tmp_path / "pids"
-    repo.hook(f"{ignore}sleep 300 & echo $$ $! > {pids}; wait; while :; do sleep 300; done")
+    repo.hook(f"{ignore}sleep 60 & echo $$ $! > {pids}; wait; for n in 1 2 3; do sleep 20; done")
     started = time.monotonic()
     with pytest.raises(HookError, match="post-checkout hook hangs"):
         call_within(8, lambda: spawn(session))
@@ -66,7 +66,7 @@ def test_a_hook_that_hangs_is_ended_with_its_children_and_named(repo, spawn, ses
 
 def test_a_git_that_was_stopped_is_ended(repo, spawn, session, base, tmp_path, until):
     pids = tmp_path / "pids"
-    repo.hook(f"echo $PPID > {pids}; kill -STOP $PPID; exec sleep 300")
+    repo.hook(f"echo $PPID > {pids}; kill -STOP $PPID; exec sleep 60")
     with pytest.raises(HookError, match="still running"):
         call_within(6, lambda: spawn(session))
     assert not any(is_alive(pid) for pid in pids_in(pids))
@@ -82,7 +82,7 @@ def test_a_hook_that_fails_is_named_and_nothing_is_left(repo, spawn, session, ba
 
 def test_what_a_hook_leaves_running_on_purpose_does_not_delay(repo, spawn, session, tmp_path):
     pids = tmp_path / "pids"
-    repo.hook(f"sleep 300 & echo $! > {pids}")
+    repo.hook(f"sleep 60 & echo $! > {pids}")
     path = call_within(10, lambda: spawn(session))
     (pid,) = pids_in(pids)
     try:
@@ -127,7 +127,7 @@ def test_a_missing_git_is_one_line(repo, session, base, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("sleep 300", "git version was still running"), ("echo git version 2.17.0", "too old")]
+    ("text", "message"), [("sleep 60", "git version was still running"), ("echo git version 2.17.0", "too old")]
 )
 def test_an_unusable_git_is_named_before_gitpython_is_imported(repo, session, base, tmp_path, text, message):
     (tmp_path / "bin").mkdir()
@@ -159,7 +159,9 @@ def start_and_kill(repo, base, session, until, marker):
 
 def test_killed_in_the_hook_the_next_call_waits_for_it_and_goes_on(repo, plugin, spawn, session, base, tmp_path, until):
     marker, release = tmp_path / "marker", tmp_path / "release"
-    repo.hook(f"echo run >> {marker}; while [ ! -e {release} ]; do sleep 0.05; done; echo once >> prepared")
+    repo.hook(
+        f"echo run >> {marker}; n=0; while [ ! -e {release} ] && [ $((n += 1)) -lt 600 ]; do sleep 0.05; done; echo once >> prepared"
+    )
     start_and_kill(repo, base, session, until, marker)
     with pytest.raises(HookError, match="an earlier git still works on"):
         call_within(1, lambda: spawn(session))
@@ -181,7 +183,7 @@ def test_killed_half_way_through_the_checkout_it_is_made_anew(repo, plugin, spaw
     repo.commit(".gitattributes", "slow filter=slow\n")
     repo.commit("slow")
     script = tmp_path / "slow.sh"
-    script.write_text(f"#!/bin/sh\nps -o pgid= -p $$ > {tmp_path}/pgid; touch {marker}; exec sleep 300\n")
+    script.write_text(f"#!/bin/sh\nps -o pgid= -p $$ > {tmp_path}/pgid; touch {marker}; exec sleep 60\n")
     script.chmod(0o755)
     repo.git("config", "filter.slow.smudge", str(script))
     start_and_kill(repo, base, session, until, marker)
