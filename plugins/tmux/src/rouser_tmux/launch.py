@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rouser import HookError
+from rouser import HookError, state_directory
 from rouser_tmux.processes import command_line
 
 _STALE_SECONDS: Final = 24 * 3600
@@ -37,7 +37,7 @@ def directory() -> Path:
 
     :raises HookError: there is something else in its place, or it cannot be made.
     """
-    path = _location()
+    path = location()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = path.lstat()
@@ -114,19 +114,15 @@ def _is_executable(path: Path) -> bool:
         return False
 
 
-def _location() -> Path:
+def location() -> Path:
+    """Return where launch files are, whether or not it is there yet."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if runtime.startswith("/"):
         with contextlib.suppress(OSError):
             status = os.lstat(runtime)
             if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
                 return Path(runtime, "rouser-tmux")
-    home = os.environ.get("ROUSER_HOME")
-    if home:
-        return Path(home).absolute() / "launch"
-    import platformdirs  # only needed here
-
-    return platformdirs.user_state_path("rouser") / "launch"
+    return state_directory() / "launch"
 
 
 def _script(cwd: Path, command: Sequence[str], env: Mapping[str, str]) -> bytes:
