@@ -165,6 +165,9 @@ def call_workspace(host, hook, session, tmp_path, capsys, monkeypatch):
     if hook == "workspace_discover":
         assert [(found.path, found.session_id) for found in workspace.discover()] == [(path, session.id)]
     (path / "work.py").write_text("pass\n")
+    if hook == "workspace_has_branch":
+        assert workspace.has_branch(session.repository, "main")
+        assert not workspace.has_branch(session.repository, session.branch)
     if hook == "workspace_describe":
         assert workspace.describe(path) == "1 files changed, not committed"
     with pytest.raises(PluginCallError, match="not committed"):

@@ -191,3 +191,18 @@ def test_the_demo_shows_three_sessions_come_back_and_leaves_nothing(world: World
     assert "3 restored, 0 failed" in done.out
     assert list(scratch.iterdir()) == []
     assert not (world.root / "home").exists()
+
+
+def test_a_new_session_never_goes_on_with_what_a_removed_one_left(world: World) -> None:
+    first = world.spawn("fix it")
+    path = Path(first["workspace_path"])
+    (path / "work").write_text("committed")
+    world.git("add", "work", cwd=path)
+    world.commit("Work", cwd=path)
+    world.ok("rm", first["id"], "--force")
+    assert world.git("branch", "--list", first["branch"]).strip() == first["branch"]
+
+    second = world.spawn("fix it")
+
+    assert second["branch"] == f"{first['branch']}-{second['id'][:8]}"
+    assert not (Path(second["workspace_path"]) / "work").exists()

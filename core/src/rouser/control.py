@@ -128,8 +128,6 @@ def remove(host: Host, store: Store, text: str, *, force: bool = False, keep_wor
 
 def _require_dead(runtime: Runtime, session: Session) -> None:
     short = session.short_id
-    if is_over(session):
-        return
     liveness = probe(runtime, session)
     if liveness.alive:
         raise SessionAliveError(

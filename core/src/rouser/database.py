@@ -96,6 +96,9 @@ def _migrate(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN EXCLUSIVE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]  # another process may have been quicker
+        if version >= VERSION:
+            connection.execute("ROLLBACK")
+            return
         for statements in MIGRATIONS[version:]:
             for statement in statements:
                 connection.execute(statement)

@@ -283,6 +283,18 @@ class WorkspaceSpec(Protocol):
 
     @_optional
     @_routed
+    def workspace_has_branch(self, repository: Path, branch: str) -> bool:
+        """Return whether ``repository`` has a branch of that name already.
+
+        Asked before a name is made up for a new session, so that it does not go on with what another session
+        left. Without it, only the branches of the sessions on record count as taken.
+
+        :raises HookError: it cannot be told: no repository there, a name that no branch may have.
+        """
+        return False
+
+    @_optional
+    @_routed
     def workspace_describe(self, path: Path) -> str:
         """Return one line on the work in a usable workspace, like ``2 files changed, not committed``."""
         return ""

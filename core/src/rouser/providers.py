@@ -239,6 +239,12 @@ class Workspace(_Provider):
         """Remove the workspace; without ``force`` only if no work is lost."""
         self._call("workspace_destroy", path=path, force=force)
 
+    def has_branch(self, repository: Path, branch: str) -> bool:
+        """Return whether the repository has the branch already; False when the plugin cannot tell."""
+        if not self._has("workspace_has_branch"):
+            return False
+        return self._typed(bool, "workspace_has_branch", repository=repository, branch=branch)
+
     def describe(self, path: Path) -> str:
         """Return one line on the work in the workspace; empty when the plugin has nothing to say."""
         return self._typed(str, "workspace_describe", path=path) if self._has("workspace_describe") else ""

@@ -87,6 +87,8 @@ def spawn_session(host: Host, store: Store, request: SpawnRequest, config: Confi
     """
     session = new_session(store, request, config)
     runtime, agent, workspace = providers_of(host, session)
+    if request.branch is None and workspace.has_branch(session.repository, session.branch):
+        session = replace(session, branch=_with_id(session.branch, session.id))
     session = replace(session, agent_config={**session.agent_config, **agent.prepare(session)})
     with store.lock(session.id, "spawn"), _explained(session):
         store.add(session, "added")
@@ -212,7 +214,11 @@ def _free_branch(store: Store, request: SpawnRequest, repository: Path, session_
     """Return a branch named after the session or its task that no other session of the repository uses."""
     branch = prefix + (request.name or slug(request.task) or session_id[:8])
     taken = {session.branch for session in store.sessions() if session.repository == repository}
-    return f"{branch}-{session_id[:8]}" if branch in taken else branch
+    return _with_id(branch, session_id) if branch in taken else branch
+
+
+def _with_id(branch: str, session_id: str) -> str:
+    return f"{branch}-{session_id[:8]}"
 
 
 def slug(text: str) -> str:

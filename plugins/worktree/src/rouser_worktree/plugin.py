@@ -75,6 +75,14 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
             destroy(self.base, path, force=force)
 
     @hookimpl
+    def workspace_has_branch(self, repository: Path, branch: str) -> bool:
+        """Ask git, from any directory in the repository."""
+        from rouser_worktree.repository import find_repository
+
+        with _disk_errors():
+            return find_repository(repository).tip(branch) is not None
+
+    @hookimpl
     def workspace_describe(self, path: Path) -> str:
         """Return like ``2 files changed, not committed``, or ``clean``."""
         from rouser_worktree.records import read_record
