@@ -123,7 +123,7 @@ def test_a_missing_git_is_one_line(repo, session, base, tmp_path):
         [sys.executable, "-c", KILLED, str(base), str(repo.path), session.id],
         env=environment, capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
-    assert done.stderr.splitlines()[-1].startswith("rouser.errors.HookError: git could not be started")
+    assert done.stderr.splitlines()[-1].startswith("rouser.errors.HookError: git is not installed")
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def _configure(root: Path, choice: Choice) -> None:
 def _require_programs(host: Host, name: str) -> None:
     for finding in Runtime(host, name).diagnose():
         if not finding.ok:
-            raise ConfigError(f"{finding.message}. {finding.remedy}".removesuffix(". "))
+            raise ConfigError(f"{finding.subject}: {finding.message}; {finding.remedy}".removesuffix("; "))
 
 
 def _make_repository(path: Path) -> None:

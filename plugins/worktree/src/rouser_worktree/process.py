@@ -89,10 +89,12 @@ def run(command: Sequence[str], directory: Path, seconds: float, inherited: Sequ
                 start_new_session=True,
                 pass_fds=inherited,
             )
+        except FileNotFoundError as error:
+            if directory.is_dir():
+                raise HookError(f"{command[0]} is not installed, or not on PATH: install git") from error
+            raise HookError(f"{directory} is not there") from error
         except OSError as error:
-            raise HookError(
-                f"{command[0]} could not be started in {directory}: {error.strerror}; is git installed and in PATH?"
-            ) from error
+            raise HookError(f"{command[0]} could not be started in {directory}: {error.strerror}") from error
         try:
             status = process.wait(seconds)
         except subprocess.TimeoutExpired as error:
