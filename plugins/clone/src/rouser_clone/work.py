@@ -1,0 +1,82 @@
+"""What a clone holds that exists nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from rouser_clone.cloning import REMOTE
+from rouser_clone.git import count, git
+from rouser_clone.source import Source, is_repository
+
+_UNDER_WAY: Final = {
+    "MERGE_HEAD": "a merge",
+    "rebase-merge": "a rebase",
+    "rebase-apply": "a rebase",
+    "CHERRY_PICK_HEAD": "a cherry-pick",
+    "REVERT_HEAD": "a revert",
+    "BISECT_LOG": "a bisection",
+}
+_SUBMODULE_MODE: Final = "160000"
+
+
+def describe(path: Path, source: Source) -> str:
+    """Return in one line what would be lost with the clone at ``path``; ``clean`` when nothing would."""
+    changed = _changed(path)
+    parts = [f"{_count(changed, 'file')} changed, not committed"] if changed else []
+    stashed = len(git(path, "stash", "list", "--format=%H").split())
+    if stashed:
+        parts.append(f"{_count(stashed, 'stash', 'es')} kept")
+    commits = _only_here(path, source)
+    if commits:
+        parts.append(f"{_count(commits, 'commit')} neither pushed nor in {source.common}")
+    if commits := _in_submodules(path):
+        parts.append(f"{_count(commits, 'commit')} not pushed in submodules")
+    parts += {f"{what} not finished": 0 for file, what in _UNDER_WAY.items() if (path / ".git" / file).exists()}
+    return " · ".join(parts) or "clean"
+
+
+def _changed(path: Path) -> int:
+    """Return how many files are modified, staged or untracked, ignored ones left out."""
+    entries = iter(
+        git(path, "status", "--porcelain=v2", "-z", "--untracked-files=all", "--ignore-submodules=none").split("\0")
+    )
+    found = 0
+    for entry in entries:
+        found += entry[:1] in {"1", "2", "u", "?"}
+        if entry.startswith("2 "):  # a rename is followed by the name that the file had
+            next(entries, None)
+    return found
+
+
+def _only_here(path: Path, source: Source) -> int:
+    """Return how many commits of the clone neither a remote has, as far as the clone knows, nor the source, right now.
+
+    What the clone knows of the source does not count: a branch may have been deleted there since.
+    """
+    pushed = ["--not", f"--exclude={REMOTE}/*", "--remotes"]
+    own = git(path, "rev-list", "--exclude=refs/stash", "--exclude=refs/remotes/*", "--all", *pushed, "--")
+    if not own or not is_repository(source.common):
+        return len(own.split())
+    there = git(source.common, "cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=f"{own}\n").splitlines()
+    present = [line.split()[0] for line in there if line.endswith(" commit")]
+    dropped = count(source.common, "--stdin", "--not", "--all", stdin="\n".join([*present, ""]))
+    return len(there) - len(present) + dropped
+
+
+def _in_submodules(path: Path) -> int:
+    """Return how many commits in submodules no remote has."""
+    if not (path / ".gitmodules").exists():
+        return 0
+    total = 0
+    for entry in git(path, "ls-files", "--stage", "-z").split("\0"):
+        mode, _, name = entry.partition("\t")
+        inner = path / name
+        if mode.startswith(_SUBMODULE_MODE) and (inner / ".git").exists():
+            total += count(inner, "HEAD", "--branches", "--not", "--remotes", "--")
+            total += _in_submodules(inner)
+    return total
+
+
+def _count(number: int, noun: str, plural: str = "s") -> str:
+    return f"{number} {noun}{'' if number == 1 else plural}"
