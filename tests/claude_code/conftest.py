@@ -1,14 +1,18 @@
 """A configuration directory of the client's, with transcripts that a real one wrote, and sessions for it."""
 
+import json
+import os
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from rouser import Session, SessionStatus
+from rouser_claude_code import evidence
 
 # The id that all sample transcripts carry.
 ID = "5b1e7a34-5a0c-4c52-9f0e-0d6f0a6f3c11"
@@ -63,3 +67,21 @@ def make_session(tmp_path: Path) -> Callable[..., Session]:
         return Session(**(values | fields))
 
     return make
+
+
+@pytest.fixture
+def report(make_session: Callable[..., Session]) -> Callable[..., Path]:
+    """Return a function that writes what the client's hook would write, ``at`` seconds after the last launch."""
+
+    def write(kind: str, conversation_id: str, *, at: float = 1.0, **fields: Any) -> Path:
+        session = make_session()
+        directory = evidence.directory_of(session)
+        if not directory.exists():
+            evidence.begin(session, {})
+        path = directory / f"{kind}-{uuid4().hex}.json"
+        path.write_text(json.dumps({"session_id": conversation_id, **fields}))
+        moment = evidence.settings_file(session).stat().st_mtime + at
+        os.utime(path, (moment, moment))
+        return path
+
+    return write

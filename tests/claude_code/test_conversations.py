@@ -2,14 +2,24 @@
 
 import json
 import os
+import subprocess
+import sys
 import tracemalloc
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID, uuid4, uuid5
 
 import pytest
+from support.waiting import wait_for
 
 from rouser import Conversation, Evidence, HookError, PromptReceipt, PromptState
 from rouser_claude_code import conversations, register, transcripts
+
+ID = "5b1e7a34-5a0c-4c52-9f0e-0d6f0a6f3c11"
+
+
+def holds_prompt(session, home, text):
+    return conversations.prompt_state(session, home, text, None) is PromptState.DURABLE
 
 
 def derived(session, number):
@@ -43,33 +53,122 @@ def test_a_transcript_with_a_conversation_is_resumed_and_its_prompts_are_counted
 
 
 @pytest.mark.parametrize("stub", ["stub", b"", b'{"type":"user","mess'])
-def test_a_stub_of_an_early_crash_is_left_alone_and_a_new_id_takes_its_place(make_session, home, put_transcript, stub):
+def test_a_stub_of_an_early_crash_is_moved_aside_only_when_the_client_is_started(
+    make_session, home, put_transcript, stub
+):
     path = put_transcript(stub)
     before = path.read_bytes()
     session = make_session()
     conversation = conversations.find(session, home)
-    assert (conversation.id, conversation.evidence) == (derived(session, 1), Evidence.PINNED)
+    assert (conversation.id, conversation.evidence) == (session.id, Evidence.PINNED)
     assert "stub of an early crash" in conversation.reason
+    assert not conversations.is_resumable(session, home)
     assert path.read_bytes() == before
 
+    conversations.set_stub_aside(session, home)
+    (aside,) = path.parent.iterdir()
+    assert aside.name.startswith(f"{path.name}.stub-")
+    assert aside.read_bytes() == before
+    assert conversations.find(session, home).reason.endswith("no transcript yet: starts under the same id")
 
-def test_the_new_id_is_found_again_and_resumed(make_session, home, put_transcript):
-    put_transcript("stub")
+
+def test_a_conversation_is_never_moved_aside(make_session, home, put_transcript):
+    path = put_transcript("finished")
+    conversations.set_stub_aside(make_session(), home)
+    assert path.exists()
+
+
+def test_a_fresh_start_takes_another_id_when_the_client_has_a_conversation_of_the_sessions(
+    make_session, home, put_transcript
+):
     session = make_session()
+    assert conversations.id_to_start(session, home) == session.id
+    put_transcript("finished")
+    assert conversations.id_to_start(session, home) == derived(session, 1)
     put_transcript("finished", derived(session, 1))
-    found = conversations.find(session, home)
-    again = conversations.find(make_session(conversation=found), home)
-    assert found.id == again.id == derived(session, 1)
-    assert conversations.is_resumable(make_session(conversation=again), home)
+    assert conversations.id_to_start(session, home) == derived(session, 2)
 
 
-def test_each_further_stub_leads_to_a_further_id(make_session, home, put_transcript):
+def test_what_the_client_reports_is_followed(make_session, home, put_transcript, report):
+    cleared = str(uuid4())
+    put_transcript("finished")
+    put_transcript("cleared", cleared)
+    report("start", ID, at=1, source="startup")
+    report("start", cleared, at=2, source="clear")
+    found = conversations.find(make_session(), home)
+    assert (found.id, found.evidence) == (cleared, Evidence.HOOK)
+    assert found.reason == "reported by the client (clear), transcript has 0 turns"
+    recorded = make_session(conversation=found)
+    assert conversations.find(recorded, home).id == cleared
+    assert holds_prompt(recorded, home, "RUNENV first prompt")
+
+
+def test_an_id_that_sessions_are_started_under_is_pinned_whoever_reports_it(make_session, home, report):
     session = make_session()
-    put_transcript("stub")
-    put_transcript("stub", derived(session, 1))
-    recorded = Conversation(id=derived(session, 1), evidence=Evidence.PINNED)
-    assert conversations.find(session, home).id == derived(session, 2)
-    assert conversations.find(make_session(conversation=recorded), home).id == derived(session, 2)
+    report("start", derived(session, 1))
+    found = conversations.find(session, home)
+    assert (found.id, found.evidence) == (derived(session, 1), Evidence.PINNED)
+
+
+def test_without_reports_the_session_is_looked_for_among_the_live_processes(make_session, home):
+    other = str(uuid4())
+    environment = {**os.environ, "ROUSER_SESSION_ID": ID}
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=environment) as process:
+        try:
+            enter(home, process.pid, other)
+            found = wait_for(lambda: holder_found(make_session(), home, other), "the process shows its environment")
+        finally:
+            process.kill()
+    assert (found.id, found.evidence) == (other, Evidence.PROCESS)
+    assert conversations.find(make_session(), home).id == ID
+
+
+def holder_found(session, home, conversation_id):
+    found = conversations.find(session, home)
+    return found if found.id == conversation_id else None
+
+
+def test_the_newest_of_the_directory_is_only_offered_when_the_sessions_own_is_gone(make_session, home, put_transcript):
+    other = str(uuid4())
+    put_transcript("finished", other)
+    receipt = PromptReceipt(state=PromptState.DURABLE, at=datetime.now(UTC))
+    place = {"workspace_path": Path(first_record(home)["cwd"])}
+    assert conversations.find(make_session(**place), home).id == ID
+    guess = conversations.find(make_session(prompt=receipt, **place), home)
+    assert (guess.id, guess.evidence) == (other, Evidence.NEWEST_FILE)
+    elsewhere = make_session(prompt=receipt, workspace_path=Path("/elsewhere"))
+    assert conversations.find(elsewhere, home).evidence is Evidence.PINNED
+
+
+def first_record(home):
+    path = next(home.glob("projects/*/*.jsonl"))
+    return next(transcripts.records(path, transcripts.CONVERSATION))
+
+
+def test_a_prompt_that_was_reported_but_not_written_down_is_accepted_only(make_session, home, report):
+    report("prompt", ID, prompt="x")
+    session = make_session()
+    assert conversations.prompt_state(session, home, "x", None) is PromptState.ACCEPTED
+    assert conversations.prompt_state(session, home, "y", None) is PromptState.QUEUED
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert conversations.prompt_state(session, home, "x", later) is PromptState.QUEUED
+
+
+def test_the_same_words_at_an_earlier_time_are_another_message(make_session, home, put_transcript):
+    record = {"type": "user", "timestamp": "2026-01-01T00:00:00.000Z", "message": {"content": "go on"}}
+    put_transcript(json.dumps(record, separators=(",", ":")).encode())
+    session = make_session()
+    before, after = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    assert conversations.prompt_state(session, home, "go on", before) is PromptState.DURABLE
+    assert conversations.prompt_state(session, home, "go on", after) is PromptState.QUEUED
+
+
+def test_what_was_pasted_is_known_again_inside_the_clients_marks(make_session, home, put_transcript):
+    text = '\n\n<pasted_content id="fc">\na\nb\n\nc\n</pasted_content id="fc">\n'
+    record = {"type": "user", "message": {"content": text}}
+    put_transcript(json.dumps(record, separators=(",", ":")).encode())
+    assert holds_prompt(make_session(), home, "a\nb\n\nc\n")
+    assert not holds_prompt(make_session(), home, "a\nb")
 
 
 def test_a_recorded_conversation_and_its_evidence_are_kept(make_session, home, put_transcript):
@@ -93,21 +192,24 @@ def test_a_transcript_that_is_gone_after_its_prompt_was_accepted_is_said_to_be_g
     assert "its transcript is gone" in conversations.find(make_session(prompt=receipt), home).reason
 
 
-def test_a_live_process_that_holds_the_conversation_is_named(make_session, home, put_transcript):
-    put_transcript("finished")
-    pid = os.getpid()
+def enter(home, pid, conversation_id):
     entry = {
         "pid": pid,
-        "sessionId": make_session().id,
+        "sessionId": conversation_id,
         "procStart": register.start_time(pid),
+        "cwd": "/home/dev/shop",
         "status": "idle",
         "statusUpdatedAt": 0,
     }
-    (home / "sessions").mkdir()
+    (home / "sessions").mkdir(parents=True, exist_ok=True)
     (home / "sessions" / f"{pid}.json").write_text(json.dumps(entry))
-    assert conversations.find(make_session(), home).reason.endswith(
-        f"transcript has 1 turn, held by the live process {pid}"
-    )
+
+
+def test_a_live_process_that_holds_the_conversation_is_named(make_session, home, put_transcript):
+    put_transcript("finished")
+    assert conversations.holder(make_session(), home) is None
+    enter(home, os.getpid(), ID)
+    assert conversations.holder(make_session(), home) == f"process {os.getpid()}, started in /home/dev/shop"
 
 
 def test_a_stub_elsewhere_does_not_hide_a_conversation(make_session, home, put_transcript):
@@ -122,7 +224,7 @@ def test_a_torn_last_line_is_passed_over(make_session, home, put_transcript):
         file.write(b'{"parentUuid":null,"type":"user","message":{"role":"user","content":"half a pro')
     session = make_session()
     assert conversations.find(session, home).reason.endswith("transcript has 1 turn")
-    assert not conversations.holds_prompt(session, home, "half a pro")
+    assert not holds_prompt(session, home, "half a pro")
 
 
 def test_turns_beyond_what_is_read_are_not_claimed(make_session, home, put_transcript, monkeypatch):
@@ -142,31 +244,31 @@ def test_transcripts_that_cannot_be_read_are_not_taken_for_missing(make_session,
 def test_the_prompt_of_a_finished_conversation_is_found_in_it(make_session, home, put_transcript):
     put_transcript("finished")
     session = make_session()
-    assert conversations.holds_prompt(session, home, "RUNENV first prompt")
-    assert not conversations.holds_prompt(session, home, "RUNENV")
-    assert not conversations.holds_prompt(session, home, "done")
+    assert holds_prompt(session, home, "RUNENV first prompt")
+    assert not holds_prompt(session, home, "RUNENV")
+    assert not holds_prompt(session, home, "done")
 
 
 def test_a_prompt_is_still_found_after_the_conversation_was_compacted(make_session, home, put_transcript):
     put_transcript("compacted")
-    assert conversations.holds_prompt(make_session(), home, "#remember this")
+    assert holds_prompt(make_session(), home, "#remember this")
 
 
 def test_nothing_was_accepted_without_a_transcript(make_session, home):
-    assert not conversations.holds_prompt(make_session(), home, "x")
+    assert not holds_prompt(make_session(), home, "x")
 
 
 @pytest.mark.parametrize("key", ["isMeta", "isSidechain", "isCompactSummary"])
 def test_what_the_client_made_up_is_not_an_accepted_prompt(make_session, home, put_transcript, key):
     record = {"type": "user", key: True, "message": {"content": "x"}}
     put_transcript(json.dumps(record, separators=(",", ":")).encode())
-    assert not conversations.holds_prompt(make_session(), home, "x")
+    assert not holds_prompt(make_session(), home, "x")
 
 
 def test_a_prompt_is_found_though_the_client_took_its_invisible_characters_out(make_session, home, put_transcript):
     record = {"type": "user", "message": {"content": "a\nb [31m red"}}
     put_transcript(json.dumps(record, separators=(",", ":")).encode())
-    assert conversations.holds_prompt(make_session(), home, "a\r\nb \x1b[31m red\u200b")
+    assert holds_prompt(make_session(), home, "a\r\nb \x1b[31m red\u200b")
 
 
 def test_the_text_of_a_prompt_may_come_in_blocks():
@@ -186,7 +288,7 @@ def test_a_large_transcript_is_not_held_in_memory(make_session, home, put_transc
     tracemalloc.start()
     try:
         conversations.find(make_session(), home)
-        conversations.holds_prompt(make_session(), home, "x")
+        holds_prompt(make_session(), home, "x")
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

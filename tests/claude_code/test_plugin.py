@@ -1,5 +1,7 @@
 """The hooks together: what a host gets at spawn, at a restore, and from the doctor."""
 
+import json
+import stat
 import subprocess
 import sys
 import time
@@ -7,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rouser import ActivityState, HookError
+from rouser import ActivityState, HookError, PromptState
 from rouser.deadline import call_within
+from rouser_claude_code import evidence
 from rouser_claude_code.plugin import ClaudeCodeAgent
 
 CONFIG = {
@@ -16,6 +19,7 @@ CONFIG = {
     "permission_mode": "acceptEdits",
     "arguments": ["--verbose", "--model", "sonnet"],
 }
+ID = "5b1e7a34-5a0c-4c52-9f0e-0d6f0a6f3c11"
 OPTIONS = ["--model", "opus", "--permission-mode", "acceptEdits", "--verbose", "--model", "sonnet"]
 
 
@@ -39,8 +43,9 @@ def script(tmp_path):
 
 def test_a_spawn_starts_under_the_sessions_own_id(agent, make_session):
     session = make_session(CONFIG)
+    hooks = ["--settings", str(evidence.settings_file(session))]
     assert agent.agent_find_conversation(session).id == session.id
-    assert agent.agent_launch_command(session) == ["claude", "--session-id", session.id, *OPTIONS]
+    assert agent.agent_launch_command(session) == ["claude", "--session-id", session.id, *hooks, *OPTIONS]
     assert agent.agent_initial_prompt(session) == "fix the flaky test"
     assert agent.agent_prompt_arguments(session, "fix the flaky test") == ["--", "fix the flaky test"]
 
@@ -48,24 +53,80 @@ def test_a_spawn_starts_under_the_sessions_own_id(agent, make_session):
 def test_a_restore_resumes_the_same_id_with_the_same_options(agent, make_session, put_transcript):
     put_transcript("finished")
     session = make_session(CONFIG)
-    assert agent.agent_restore_command(session) == ["claude", "--resume", session.id, *OPTIONS]
-    assert agent.agent_prompt_accepted(session, "RUNENV first prompt") is True
-    assert agent.agent_prompt_accepted(session, "another") is False
+    hooks = ["--settings", str(evidence.settings_file(session))]
+    assert agent.agent_restore_command(session) == ["claude", "--resume", session.id, *hooks, *OPTIONS]
+    assert agent.agent_prompt_state(session, "RUNENV first prompt", None) is PromptState.DURABLE
+    assert agent.agent_prompt_state(session, "another", None) is PromptState.QUEUED
 
 
 def test_a_session_that_was_never_prompted_is_started_afresh(agent, make_session):
     session = make_session()
     assert agent.agent_restore_command(session) is None
-    assert agent.agent_prompt_accepted(session, "x") is False
+    assert agent.agent_prompt_state(session, "x", None) is PromptState.QUEUED
 
 
-def test_after_an_early_crash_the_launch_takes_the_new_id(agent, make_session, put_transcript):
-    put_transcript("stub")
-    conversation = agent.agent_find_conversation(make_session())
-    session = make_session(conversation=conversation)
-    assert agent.agent_restore_command(session) is None
-    assert agent.agent_launch_command(session) == ["claude", "--session-id", conversation.id]
-    assert conversation.id != session.id
+def test_a_start_writes_the_settings_that_its_command_names_and_moves_a_stub_aside(agent, make_session, put_transcript):
+    stub = put_transcript("stub")
+    session = make_session()
+    agent.agent_starting(session, "x" * 200_000)
+    assert not stub.exists()
+    path = evidence.settings_file(session)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    settings = json.loads(path.read_text())
+    assert set(settings["hooks"]) == {"SessionStart", "UserPromptSubmit", "SessionEnd"}
+    assert len(list((path.parent / "prompts").iterdir())) == 1
+    agent.session_removed(session)
+    assert not path.parent.exists()
+
+
+def test_the_hook_writes_what_it_is_told_and_says_nothing(agent, make_session):
+    session = make_session()
+    agent.agent_starting(session, "")
+    assert agent.agent_has_started(session) is False
+    (group,) = json.loads(evidence.settings_file(session).read_text())["hooks"]["SessionStart"]
+    command = group["hooks"][0]["command"]
+    told = json.dumps({"session_id": session.id, "source": "startup"})
+    done = subprocess.run(["sh", "-c", command], input=told, capture_output=True, text=True, timeout=30, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+    (path,) = evidence.directory_of(session).glob("start-*")
+    assert path.read_text() == told
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert agent.agent_has_started(session) is True
+    agent.session_removed(session)
+    done = subprocess.run(["sh", "-c", command], input=told, capture_output=True, text=True, timeout=30, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_an_earlier_start_is_not_the_start_of_this_launch(agent, make_session, report):
+    report("start", ID, at=-5)
+    assert agent.agent_has_started(make_session()) is False
+
+
+def test_the_users_own_settings_argument_is_merged_with_the_hooks(agent, make_session, tmp_path):
+    own = {"model": "opus", "hooks": {"SessionStart": [{"hooks": []}], "Stop": [1]}, "permissions": {"allow": ["Edit"]}}
+    (tmp_path / "own.json").write_text(json.dumps(own))
+    for arguments in (
+        ["--settings", json.dumps(own)],
+        ["--settings=own.json"],
+        ["--settings", str(tmp_path / "own.json")],
+    ):
+        session = make_session({"arguments": [*arguments, "--verbose"]}, workspace_path=tmp_path)
+        agent.agent_starting(session, "")
+        merged = json.loads(evidence.settings_file(session).read_text())
+        assert merged["model"] == "opus"
+        assert merged["hooks"]["Stop"] == [1]
+        assert len(merged["hooks"]["SessionStart"]) == 2
+        assert merged["permissions"]["allow"][0] == "Edit"
+        argv = agent.agent_launch_command(session)
+        assert argv.count("--settings") == 1
+        assert argv[-1] == "--verbose"
+
+
+@pytest.mark.parametrize("value", ["{", "[]", "{1}", "no-such-file.json"])
+def test_a_settings_argument_that_cannot_be_read_is_refused_at_spawn(agent, make_session, value):
+    with pytest.raises(HookError, match="--settings"):
+        agent.agent_prepare(make_session({"executable": sys.executable, "arguments": ["--settings", value]}))
 
 
 def test_nothing_is_changed_by_asking(agent, make_session, put_transcript, home):
@@ -85,7 +146,7 @@ def test_nothing_is_changed_by_asking(agent, make_session, put_transcript, home)
 def test_a_transcript_that_cannot_be_read_leaves_the_prompts_fate_untold(agent, make_session, home):
     home.mkdir()
     (home / "projects").write_text("")
-    assert agent.agent_prompt_accepted(make_session(), "x") is None
+    assert agent.agent_prompt_state(make_session(), "x", None) is None
 
 
 def test_the_environment_cuts_the_ties_to_an_outer_client(agent, make_session):
@@ -117,8 +178,19 @@ def test_activity_comes_from_the_sessions_conversation(agent, make_session, put_
     assert agent.agent_detect_activity(make_session()) is ActivityState.WAITING_INPUT
 
 
-def test_validate_takes_a_client_that_is_there(agent, make_session):
-    agent.agent_prepare(make_session({"executable": sys.executable}))
+def test_a_session_remembers_where_its_client_keeps_things_also_when_that_is_the_default(
+    agent, make_session, put_transcript, home, monkeypatch
+):
+    put_transcript("finished")
+    assert agent.agent_prepare(make_session({"executable": sys.executable})) == {"config_dir": str(home)}
+    monkeypatch.delenv("CLAUDE_CONFIG_DIR")
+    kept = agent.agent_prepare(make_session({"executable": sys.executable}))
+    assert kept == {"config_dir": "default"}
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(home))
+    session = make_session(kept)
+    assert agent.agent_environment(session)["CLAUDE_CONFIG_DIR"] is None
+    assert agent.agent_restore_command(session) is None
+    assert agent.agent_prepare(make_session({"executable": sys.executable, **kept})) == {}
 
 
 @pytest.mark.parametrize(

@@ -33,13 +33,37 @@ def test_what_the_client_would_run_as_a_command_stays_text(make_session, text):
 @pytest.mark.parametrize("text", [LONG, "a\0b"])
 def test_what_no_argument_can_carry_goes_into_a_private_file_that_the_prompt_names(make_session, text):
     session = make_session()
-    option, rule, dashes, carried = prompts.arguments(session, text)
+    dashes, carried = prompts.arguments(session, text)
     path = Path(carried.rpartition(": ")[2])
+    assert dashes == "--"
+    assert not path.exists()
+    prompts.keep(session, text)
     assert path.read_bytes().decode() == text
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert (option, rule, dashes) == ("--allowedTools", f"Read(/{path})", "--")
     assert [child.name for child in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("text", ["fix it", "two\nlines", "  blanks", "$(now) #{x} ;", "é🎉", "x" * 20_000])
+def test_a_message_is_typed_as_it_is(make_session, text):
+    assert prompts.typed(make_session(), text) == text
+
+
+@pytest.mark.parametrize("text", ["/clear", "!rm -rf"])
+def test_a_typed_message_that_looks_like_a_command_stays_text(make_session, text):
+    carried = prompts.typed(make_session(), text)
+    assert carried[0].isalpha()
+    assert carried.endswith(f"\n\n{text}")
+    assert prompts.is_sent_as(make_session(), text, carried)
+
+
+@pytest.mark.parametrize("text", ["a\tb", "x\x1b[201~y", "ends in a backslash\\", "a\\ \n", "a\0b", "x" * 20_001])
+def test_what_typing_would_change_goes_into_a_private_file(make_session, text):
+    session = make_session()
+    carried = prompts.typed(session, text)
+    assert Path(carried.rpartition(": ")[2]).read_bytes().decode() == text
+    assert prompts.is_sent_as(session, text, carried)
+    assert not prompts.is_sent_as(session, f"{text}!", carried)
 
 
 def test_asking_twice_gives_the_same_arguments(make_session):
@@ -53,20 +77,13 @@ def test_a_prompt_from_a_file_is_known_again_wherever_the_file_was(make_session,
     monkeypatch.setenv("ROUSER_HOME", str(tmp_path / "other"))
     assert prompts.is_sent_as(session, LONG, carried)
     assert not prompts.is_sent_as(session, LONG + "more", carried)
-    assert not prompts.is_sent_as(session, LONG, LONG)
-
-
-def test_without_a_home_of_its_own_the_file_is_in_the_users_state_directory(make_session, monkeypatch, tmp_path):
-    monkeypatch.delenv("ROUSER_HOME")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    assert prompts.file_of(make_session(), LONG).parent == tmp_path / "state" / "rouser" / "prompts"
 
 
 def test_a_file_that_cannot_be_written_is_an_error_that_names_it(make_session, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("ROUSER_HOME", str(tmp_path / "file"))
     with pytest.raises(HookError, match=r"cannot write the prompt to .*: Not a directory"):
-        prompts.arguments(make_session(), LONG)
+        prompts.keep(make_session(), LONG)
 
 
 def test_the_longest_prompt_that_is_an_argument_fits_into_one(make_session):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -35,7 +36,11 @@ def test_every_command_of_the_table_is_a_module_that_agrees_with_it(name: str) -
 
 def test_every_module_with_a_command_is_in_the_table() -> None:
     directory = Path(rouser.__file__).parent / "cli"
-    found = {path.stem for path in directory.glob("*.py") if "\n@click.command(" in path.read_text()}
+    found = {
+        path.stem
+        for path in directory.glob("*.py")
+        if re.search(r"^@click\.(command|group)\(\s*\"", path.read_text(), re.MULTILINE)
+    }
     assert found == set(COMMANDS)
 
 
@@ -148,7 +153,16 @@ class TestCompletion:
 class TestImports:
     """What a command does not need is not imported: this, not a stopwatch, keeps it quick."""
 
-    PLUGINS = ("rouser_tmux", "rouser_claude_code", "rouser_worktree", "rouser_command", "libtmux", "git")
+    PLUGINS = (
+        "rouser_tmux",
+        "rouser_claude_code",
+        "rouser_worktree",
+        "rouser_command",
+        "rouser_process",
+        "rouser_clone",
+        "libtmux",
+        "git",
+    )
     HEAVY = ("rich", "importlib.metadata", "asyncio", "pluggy", "sqlite3")
 
     def imported(self, *arguments: str, **environment: str) -> set[str]:

@@ -24,7 +24,7 @@ def repository(tmp_path: Path) -> Path:
 
 def test_without_any_source_there_are_defaults(repository: Path) -> None:
     config = load_config(repository, {})
-    assert (config.agent, config.runtime, config.workspace) == ("claude-code", "tmux", "worktree")
+    assert (config.agent, config.runtime, config.workspace) == ("claude-code", "tmux, process", "worktree")
     assert config.jobs == Config().jobs
     assert dict(config.plugins) == {}
 

@@ -63,8 +63,8 @@ def test_a_resumed_conversation_that_certainly_lacks_the_prompt_gets_it_whatever
     stage: Stage,
 ) -> None:
     resumable(stage)
-    answers = itertools.chain([False], itertools.repeat(True))
-    stage.agent.accepted = lambda: next(answers)
+    answers = itertools.chain([PromptState.QUEUED], itertools.repeat(PromptState.DURABLE))
+    stage.agent.state = lambda: next(answers)
     outcome = stage.restore(stage.add(prompt=receipt(PromptState.HANDED_OVER)).id)
     assert outcome.prompt_sent
     assert outcome.session.prompt.state is PromptState.DURABLE
@@ -74,7 +74,7 @@ def test_a_resumed_conversation_that_has_the_prompt_does_not_get_it_though_the_r
     stage: Stage,
 ) -> None:
     resumable(stage)
-    stage.agent.accepted = lambda: True
+    stage.agent.state = lambda: PromptState.DURABLE
     outcome = stage.restore(stage.add(prompt=receipt(PromptState.FAILED)).id)
     assert not outcome.prompt_sent
     assert stage.journal.of("runtime_send_message") == []
@@ -170,7 +170,7 @@ def test_a_prompt_that_travels_in_the_arguments_is_not_sent_through_the_runtime(
 
 
 def test_an_agent_that_never_confirms_the_prompt_has_not_got_it(stage: Stage) -> None:
-    stage.agent.accepted = lambda: False
+    stage.agent.state = lambda: PromptState.QUEUED
     outcome = stage.restore(stage.add().id)
     assert not outcome.prompt_sent
     assert "did not confirm it within 0.3 s" in outcome.warnings[0]
@@ -178,8 +178,8 @@ def test_an_agent_that_never_confirms_the_prompt_has_not_got_it(stage: Stage) ->
 
 
 def test_an_agent_that_can_no_longer_tell_confirms_nothing(stage: Stage) -> None:
-    answers = itertools.chain([False], itertools.repeat(None))
-    stage.agent.accepted = lambda: next(answers)
+    answers = itertools.chain([PromptState.QUEUED], itertools.repeat(None))
+    stage.agent.state = lambda: next(answers)
     outcome = stage.restore(stage.add().id)
     assert outcome.session.prompt.state is PromptState.HANDED_OVER
     assert outcome.session.prompt.reason == "the agent cannot confirm it"

@@ -54,6 +54,7 @@ def test_the_steps_come_in_order(stage: Stage) -> None:
         "runtime_get_output",
         "runtime_send_message",
         "runtime_is_alive",
+        "runtime_get_output",
         "session_status_changed",
     ]
     assert stage.journal.of("session_status_changed") == [

@@ -14,7 +14,15 @@ from support.world import World
 
 ROOT = Path(__file__).parents[2]
 DEPENDENCIES = ROOT / ".cache" / "wheels"
-DISTRIBUTIONS = ("core", "plugins/tmux", "plugins/worktree", "plugins/claude_code", "plugins/command")
+DISTRIBUTIONS = (
+    "core",
+    "plugins/tmux",
+    "plugins/worktree",
+    "plugins/claude_code",
+    "plugins/command",
+    "plugins/process",
+    "plugins/clone",
+)
 
 THIRD_PARTY = '''
 """A runtime that needs nothing: a process of its own session, its input a named pipe."""
@@ -121,7 +129,7 @@ def clean() -> Iterator[Path]:
 def test_a_strangers_runtime_serves_by_name_alone(clean: Path, world: World) -> None:
     world.extra |= {"PATH": f"{clean}:/usr/bin:/bin", "JOBS": str(world.root / "jobs"), "ROUSER_RUNTIME": "jobs"}
     listed = {item["name"]: item for item in world.ok("plugins", "--json").json}
-    assert set(listed) == {"claude-code", "command", "jobs", "tmux", "worktree"}
+    assert set(listed) == {"claude-code", "clone", "command", "jobs", "process", "tmux", "worktree"}
     assert listed["jobs"] == {
         "name": "jobs",
         "kinds": ["runtime"],
@@ -145,7 +153,7 @@ def test_a_strangers_runtime_serves_by_name_alone(clean: Path, world: World) -> 
 
 def test_any_subset_of_the_distributions_works(clean: Path, world: World) -> None:
     world.extra |= {"PATH": f"{clean}:/usr/bin:/bin", "JOBS": str(world.root / "jobs")}
-    only = {"ROUSER_DISABLE_PLUGINS": "tmux,claude-code"}
+    only = {"ROUSER_DISABLE_PLUGINS": "tmux,process,claude-code"}
     session = world.ok("spawn", "x", "--runtime", "jobs", "--json", "--", *world.agent, env=only).json
     assert session["alive"] is True
     refused = world.run("spawn", "x", "--", *world.agent, env=only)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import sys
 from pathlib import Path
 
 from support.waiting import wait_for
@@ -206,3 +208,26 @@ def test_a_new_session_never_goes_on_with_what_a_removed_one_left(world: World) 
 
     assert second["branch"] == f"{first['branch']}-{second['id'][:8]}"
     assert not (Path(second["workspace_path"]) / "work").exists()
+
+
+def test_without_tmux_a_session_runs_in_a_terminal_of_its_own_and_comes_back(world: World) -> None:
+    programs = world.root / "programs"
+    programs.mkdir()
+    for name in ("git", "env", "sh"):
+        found = shutil.which(name)
+        assert found is not None
+        (programs / name).symlink_to(found)
+    bare = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{programs}"}
+    options = ("--name", "mine", "--workspace", "clone", "--json", "--", *world.agent)
+    session = world.ok("spawn", "the task", *options, env=bare).json
+    assert (session["runtime"], session["workspace"]) == ("process", "clone")
+    world.wait_for_line(session["id"], "the task")
+    pid = int(world.lines("start", session["id"])[0].split()[0])
+    supervisor = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(supervisor, signal.SIGKILL)
+    wait_for(lambda: world.show("mine")["alive"] is False, "the agent ended with its supervisor")
+    assert "agent up in" in world.ok("logs", "mine").out
+    restored = world.ok("restore", "mine", "--json", env=bare).json[0]
+    assert (restored["runtime"], restored["runtime_name"], restored["alive"]) == ("process", "mine", True)
+    world.ok("rm", "--force", "mine", env=bare)
+    assert list((world.root / "home" / "process").glob("mine.*")) == []

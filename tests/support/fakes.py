@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rouser import (
     Conversation,
     DiscoveredRuntime,
     HookError,
+    PromptState,
     RestoreOutcome,
     RuntimeSpec,
     Session,
@@ -26,6 +28,7 @@ CHANGING = frozenset(
     {
         "runtime_create",
         "runtime_send_message",
+        "runtime_submit",
         "runtime_destroy",
         "workspace_create",
         "workspace_restore",
@@ -114,6 +117,10 @@ class PlainRuntime(RuntimeSpec):
             raise HookError(f"no runtime {handle}")
 
     @hookimpl
+    def runtime_submit(self, handle: str) -> None:
+        self.journal.begin("runtime_submit", handle)
+
+    @hookimpl
     def runtime_destroy(self, handle: str) -> None:
         self.journal.begin("runtime_destroy", handle)
         self.live.pop(handle, None)
@@ -146,7 +153,12 @@ class FakeAgent(AgentSpec):
         self.conversation: Conversation | None = None
         self.arguments: Sequence[str] | None = None
         self.remembers: Mapping[str, Any] | None = None
-        self.accepted: Callable[[], bool | None] = lambda: None
+        self.started: Callable[[], bool | None] = lambda: None
+        self.explanation: str | None = None
+        self.holder: Callable[[], str | None] = lambda: None
+        self.state: Callable[[], PromptState | None] = lambda: None
+        self.typed = "{message}"
+        self.holds: Callable[[], bool | None] = lambda: None
         self.ready: Callable[[], bool | None] = lambda: None
 
     @hookimpl
@@ -190,9 +202,38 @@ class FakeAgent(AgentSpec):
         return self.arguments
 
     @hookimpl
-    def agent_prompt_accepted(self, session: Session, prompt: str) -> bool | None:
-        self.journal.begin("agent_prompt_accepted", prompt)
-        return self.accepted()
+    def agent_starting(self, session: Session, prompt: str) -> None:
+        self.journal.begin("agent_starting", prompt)
+
+    @hookimpl
+    def agent_has_started(self, session: Session) -> bool | None:
+        self.journal.begin("agent_has_started", session)
+        return self.started()
+
+    @hookimpl
+    def agent_explain_screen(self, session: Session, output: str) -> str | None:
+        self.journal.begin("agent_explain_screen", output)
+        return self.explanation
+
+    @hookimpl
+    def agent_holder(self, session: Session) -> str | None:
+        self.journal.begin("agent_holder", session)
+        return self.holder()
+
+    @hookimpl
+    def agent_prompt_state(self, session: Session, prompt: str, since: datetime | None) -> PromptState | None:
+        self.journal.begin("agent_prompt_state", prompt)
+        return self.state()
+
+    @hookimpl
+    def agent_message(self, session: Session, message: str) -> str:
+        self.journal.begin("agent_message", message)
+        return self.typed.format(message=message)
+
+    @hookimpl
+    def agent_holds_input(self, session: Session, output: str, message: str) -> bool | None:
+        self.journal.begin("agent_holds_input", message)
+        return self.holds()
 
     @hookimpl
     def agent_is_ready(self, session: Session, output: str) -> bool | None:

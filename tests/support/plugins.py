@@ -46,8 +46,11 @@ for name in (
 '''
 
 
-def install(directory: Path, name: str, source: str, distribution: str | None = None) -> None:
-    """Put a plugin module and its metadata into ``directory``, which is to be on the path."""
+def install(directory: Path, name: str, source: str, distribution: str | None = None, attribute: str = "") -> None:
+    """Put a plugin module and its metadata into ``directory``, which is to be on the path.
+
+    :param attribute: what in the module is the plugin; empty: the module itself.
+    """
     directory.mkdir(exist_ok=True)
     distribution = distribution or f"rouser-{name}"
     module = distribution.replace("-", "_")
@@ -55,4 +58,4 @@ def install(directory: Path, name: str, source: str, distribution: str | None = 
     metadata = directory / f"{module}-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(f"[rouser]\n{name} = {module}\n")
+    (metadata / "entry_points.txt").write_text(f"[rouser]\n{name} = {module}{attribute and f':{attribute}'}\n")

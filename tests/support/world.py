@@ -76,7 +76,7 @@ class World:
             "ROUSER_TMUX_SOCKET": str(self.socket),
             "ROUSER_WORKTREE_BASE": str(self.root / "wt"),
             "ROUSER_AGENT": "command",
-            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_GLOBAL": str(self.root / "gitconfig"),
             "GIT_CONFIG_NOSYSTEM": "1",
             "RECORD": str(self.record),
             **self.extra,

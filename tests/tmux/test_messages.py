@@ -46,6 +46,19 @@ def test_messages_keep_their_order(world, eventually):
     assert out.read_bytes() == b"".join(b"message %d\r" % number for number in range(5))
 
 
+def test_submitting_types_enter_and_nothing_else(world, eventually):
+    handle, out = world.typist("bracketed")
+    world.runtime.runtime_submit(handle)
+    eventually(lambda: out.read_bytes() == b"\r")
+
+
+def test_nothing_is_submitted_to_an_agent_that_has_ended(world, eventually):
+    handle = world.create(["true"])
+    eventually(lambda: not world.runtime.runtime_is_alive(handle))
+    with pytest.raises(HookError, match="has ended"):
+        world.runtime.runtime_submit(handle)
+
+
 def test_line_reader_gets_its_lines(world, eventually):
     out = world.directory / "lines"
     handle = world.create(["sh", "-c", f'while read -r line; do echo "<$line>" >> {out}; done'])

@@ -24,7 +24,8 @@ class Config:
     """The settings of one command.
 
     :ivar agent: name of the agent plugin for new sessions.
-    :ivar runtime: name of the runtime plugin for new sessions.
+    :ivar runtime: name of the runtime plugin for new sessions; or several, separated by commas: the first
+        that is installed and of use on this machine.
     :ivar workspace: name of the workspace plugin for new sessions.
     :ivar project: project id of new sessions. Empty: the repository directory's name.
     :ivar base: revision that new branches start from. Empty: what the repository has checked out.
@@ -37,7 +38,7 @@ class Config:
     """
 
     agent: str = "claude-code"
-    runtime: str = "tmux"
+    runtime: str = "tmux, process"
     workspace: str = "worktree"
     project: str = ""
     base: str = ""

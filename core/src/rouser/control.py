@@ -2,47 +2,73 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 
+from rouser.delivery import NotDeliveredError, Watch, digest_of, last_output, say
 from rouser.errors import LivenessUnknownError, MessageNotSentError, PluginError, SessionAliveError
 from rouser.host import Host
-from rouser.launch import last_output
 from rouser.liveness import find_stray, is_over, probe
 from rouser.models import ActivityState, PromptReceipt, PromptState, Session, SessionStatus
-from rouser.providers import Agent, Runtime, Workspace
+from rouser.providers import Agent, Runtime, workspace_of
 from rouser.store import Store, now
 
 
-def send(host: Host, store: Store, text: str, message: str | None) -> Session:
-    """Type a message into a session's agent and submit it.
+def send(host: Host, store: Store, text: str, message: str | None, seconds: float = 30.0) -> Session:
+    """Type a message into a session's agent, once it is ready, and wait until the agent has it.
 
     :param text: id, name or id prefix of the session.
     :param message: what to send. None: the session's initial prompt, whose receipt is brought up to date.
+    :param seconds: how long to wait for the agent to be ready, and again for it to have taken the message.
     :returns: the record.
-    :raises MessageNotSentError: the agent does not run, or the message is blank.
+    :raises MessageNotSentError: the agent does not run, was not ready, or did not take it; or the message is blank.
     :raises LivenessUnknownError: it is unknown whether the agent runs; nothing was sent.
     :raises PluginError: the runtime did not deliver it.
     """
     session = store.find(text)
     host.require(session.runtime, "runtime")
-    runtime = Runtime(host, session.runtime)
+    host.require(session.agent, "agent")
+    runtime, agent = Runtime(host, session.runtime), Agent(host, session.agent)
     with store.lock(session.id, "send"):
         session = store.get(session.id)
-        words = _initial_prompt(host, session) if message is None else message
+        words = agent.initial_prompt(session) if message is None else message
         if not words.strip():
             raise MessageNotSentError(f"{session.short_id}: there is nothing to send: the message is blank")
-        handle = _require_alive(runtime, session)
-        runtime.send_message(handle, words)
-        if message is not None:
-            store.note(session, "message_sent", {"characters": len(words)})
-            return session
-        receipt = PromptReceipt(state=PromptState.HANDED_OVER, at=now(), reason="sent by hand")
-        return store.update(replace(session, prompt=receipt), "prompt_handed_over", {"reason": receipt.reason})
+        watch = Watch(runtime, agent, replace(session, runtime_handle=_require_alive(runtime, session)))
+        receipt = _Receipt(store, session, words, is_prompt=message is None)
+        try:
+            state, reason = say(watch, words, seconds)
+        except (NotDeliveredError, PluginError) as error:
+            receipt.record(PromptState.FAILED, str(error))
+            if isinstance(error, PluginError):
+                raise
+            raise MessageNotSentError(
+                f"{session.short_id}: not delivered: {error}. Look at it: rouser attach {session.short_id}"
+            ) from error
+        return receipt.record(state, reason)
 
 
-def _initial_prompt(host: Host, session: Session) -> str:
-    host.require(session.agent, "agent")
-    return Agent(host, session.agent).initial_prompt(session)
+class _Receipt:
+    """Keeps the history of one message: the prompt's in the record, all others in the history alone."""
+
+    def __init__(self, store: Store, session: Session, words: str, *, is_prompt: bool) -> None:
+        self._store = store
+        self._session = session
+        self._is_prompt = is_prompt
+        self._identity = {"id": uuid.uuid4().hex, "digest": digest_of(words), "characters": len(words)}
+        if not is_prompt:
+            store.note(session, f"message_{PromptState.QUEUED}", self._identity)
+
+    def record(self, state: PromptState, reason: str) -> Session:
+        """Write down how far the message got, and return the record."""
+        if not self._is_prompt:
+            self._store.note(self._session, f"message_{state}", {**self._identity, "reason": reason})
+            return self._session
+        if state is PromptState.FAILED:  # what is known of an earlier delivery stays true
+            self._store.note(self._session, f"prompt_{state}", {"reason": reason})
+            return self._session
+        receipt = PromptReceipt(state=state, at=now(), reason=reason, digest=str(self._identity["digest"]))
+        return self._store.update(replace(self._session, prompt=receipt), f"prompt_{state}", {"reason": reason})
 
 
 def _require_alive(runtime: Runtime, session: Session) -> str:
@@ -99,6 +125,8 @@ def _end_runtimes(runtime: Runtime, session: Session) -> str:
 def remove(host: Host, store: Store, text: str, *, force: bool = False, keep_workspace: bool = False) -> Session:
     """Remove a session: its workspace if no work is lost by that, and its record; its history stays.
 
+    A directory that a session works in without a workspace of its own stays as it is.
+
     :param text: id, name or id prefix of the session.
     :param force: end a live agent first, and remove the workspace even if that loses work.
     :param keep_workspace: leave the workspace where it is.
@@ -114,11 +142,9 @@ def remove(host: Host, store: Store, text: str, *, force: bool = False, keep_wor
         session = store.get(session.id)
         if not force:
             _require_dead(runtime, session)
-        if not keep_workspace:
-            host.require(session.workspace, "workspace")
+        workspace = None if keep_workspace else workspace_of(host, session)
         _end_runtimes(runtime, session)
-        if not keep_workspace:
-            workspace = Workspace(host, session.workspace)
+        if workspace is not None:
             for path in workspace.paths_of(session):
                 workspace.destroy(path, force=force)
         store.remove(session, "removed", {"workspace_kept": keep_workspace})

@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ import click
 from rouser.demo_agent import CONVERSATIONS, NOTES
 from rouser.errors import ConfigError, RouserError
 from rouser.host import Host
-from rouser.providers import Runtime
+from rouser.providers import Runtime, first_usable
 
 TASKS: Final = ("fix the flaky login test", "add CSV export", "bump dependencies")
 _SECONDS: Final = 20.0
@@ -39,7 +39,7 @@ class DemoFailedError(RouserError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
-    """The plugins that the demo runs with, by name."""
+    """The plugins that the demo runs with, by name; of several runtimes the first that can be used."""
 
     runtime: str
     agent: str
@@ -73,11 +73,11 @@ def run_demo(choice: Choice) -> None:
         for task in TASKS:
             _rouser(scratch, "spawn", task, "--repo", str(scratch.repository))
         _wait(lambda: all(_notes(scratch, item) for item in _sessions(scratch)), "the agents did not start to work")
-        _say("\nEach has its own worktree, with work in it that is not committed. Before:")
+        _say("\nEach has its own workspace, with work in it that is not committed. Before:")
         _rouser(scratch, "ls")
         _kill_runtimes(scratch)
         _wait(lambda: not any(item["alive"] for item in _sessions(scratch)), "the agents did not die")
-        _say("\nThe process that they all ran under was killed with SIGKILL, as by a crash:")
+        _say("\nWhat they ran under was killed with SIGKILL, as by a crash:")
         _rouser(scratch, "ls")
         _say("\nBring them back:")
         _rouser(scratch, "restore", "--all")
@@ -88,7 +88,7 @@ def run_demo(choice: Choice) -> None:
         for item in _sessions(scratch):
             _rouser(scratch, "logs", item["id"][:8])
             _check(scratch, item)
-        _say("\nEach runs again in its worktree, with its changes there and its prompt received once.")
+        _say("\nEach runs again in its workspace, with its changes there and its prompt received once.")
 
 
 def _say(text: str) -> None:
@@ -117,7 +117,7 @@ def _environment(root: Path) -> dict[str, str]:
         "ROUSER_HOME": str(root / "home"),
         "ROUSER_CONFIG": str(root / "rouser.toml"),
         CONVERSATIONS: str(root / "conversations"),
-        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_GLOBAL": str(root / "gitconfig"),
         "GIT_CONFIG_NOSYSTEM": "1",
     }
 
@@ -129,6 +129,7 @@ def _configure(root: Path, choice: Choice) -> None:
     """
     host = Host.load()
     host.require(choice.agent, "agent")
+    choice = replace(choice, runtime=first_usable(host, "runtime", choice.runtime))
     settings: dict[str, dict[str, Any]] = {}
     for name, kind in ((choice.runtime, "runtime"), (choice.workspace, "workspace")):
         host.require(name, kind)
@@ -229,7 +230,7 @@ def _check(scratch: _Scratch, item: Mapping[str, Any]) -> None:
         "its agent is not alive": item["alive"] is True,
         "its prompt was not received exactly once": prompts == [task],
         "its changes are not there": _notes(scratch, item) == f"work on: {task}\n",
-        "its agent does not run in its worktree": item["workspace_path"] in output.replace("\n", ""),
+        "its agent does not run in its workspace": item["workspace_path"] in output.replace("\n", ""),
         "its conversation was not resumed": f"resumed, 1 prompt so far: {task}" in output,
     }
     for failure, passed in checks.items():

@@ -160,6 +160,27 @@ class SessionAliveError(RouserError):
     exit_code = 18
 
 
+class ConversationHeldError(RouserError):
+    """Another live process has the session's conversation open, so it was not resumed a second time."""
+
+    kind = "conversation_held"
+    exit_code = 19
+
+
+class ConversationNotFoundError(RouserError):
+    """No conversation that an agent records has this id or prefix, or more than one has."""
+
+    kind = "conversation_not_found"
+    exit_code = 20
+
+
+class ConversationOwnedError(RouserError):
+    """The conversation belongs to a session already; it never belongs to two."""
+
+    kind = "conversation_owned"
+    exit_code = 21
+
+
 class HookError(RouserError):
     """What a plugin raises for a failure that people should read as one line.
 

@@ -13,6 +13,7 @@ sessions, never with one that changes the same session. Every call has a deadlin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
@@ -25,6 +26,7 @@ from rouser.models import (
     DiscoveredConversation,
     DiscoveredRuntime,
     DiscoveredWorkspace,
+    PromptState,
     RestoreOutcome,
     Session,
     SessionStatus,
@@ -112,6 +114,15 @@ class RuntimeSpec(Protocol):
 
     @_optional
     @_routed
+    def runtime_submit(self, handle: str) -> None:
+        """Submit what stands typed in the agent's terminal, as Enter does, and type nothing else.
+
+        :raises HookError: the runtime is gone, or does not answer.
+        """
+        return
+
+    @_optional
+    @_routed
     def runtime_attach_command(self, handle: str) -> Sequence[str]:
         """Return the argv that attaches the current terminal to the runtime, to be run in place of rouser."""
         return ()
@@ -138,6 +149,23 @@ class RuntimeSpec(Protocol):
         :raises HookError: the backend does not answer.
         """
         return ()
+
+    @_optional
+    @_routed
+    def runtime_adopt(self, session: Session, pid: int) -> str | None:
+        """Take the runtime in which a process already runs for the session's, and return its handle.
+
+        The process, which somebody started by hand, and everything around it stay as they are: nothing is
+        stopped, moved or renamed. From then on the handle works as one of ``runtime_create``, but
+        ``runtime_destroy`` ends only this process and those that it started, never what the user has around it.
+        Idempotent for a session.
+
+        :param session: the session that it is for, which is not on record yet.
+        :param pid: a live process, the session's agent.
+        :returns: None when the process runs in no runtime of this kind.
+        :raises HookError: it runs in one that cannot be adopted, and why, or that is not known.
+        """
+        return None
 
 
 class AgentSpec(Protocol):
@@ -212,8 +240,60 @@ class AgentSpec(Protocol):
 
     @_optional
     @_routed
-    def agent_prompt_accepted(self, session: Session, prompt: str) -> bool | None:
-        """Return whether ``prompt`` stands in the session's conversation; None when it cannot be told."""
+    def agent_starting(self, session: Session, prompt: str) -> None:
+        """Write what the command that is about to be started needs, or clear out of its way.
+
+        Called at spawn and at restore right before ``runtime_create``, after the intent was recorded; never in
+        a dry run.
+
+        :param session: as ``agent_launch_command`` or ``agent_restore_command`` had it.
+        :param prompt: what goes to the agent with this start; empty when nothing does.
+        :raises HookError: it cannot be done; the agent is not started then.
+        """
+        return
+
+    @_optional
+    @_routed
+    def agent_has_started(self, session: Session) -> bool | None:
+        """Return whether the agent of the last start has said itself that it is up, in whatever way.
+
+        :returns: None when it cannot be told; an agent whose process lives then counts as started.
+        """
+        return None
+
+    @_optional
+    @_routed
+    def agent_explain_screen(self, session: Session, output: str) -> str | None:
+        """Recognise in the agent's terminal what keeps it from working: a dialog, a log-in, a fatal error.
+
+        :param output: the last lines of its terminal, perhaps after it has ended.
+        :returns: what it is and what to do about it, one line without a full stop. None: nothing is recognised.
+        """
+        return None
+
+    @_optional
+    @_routed
+    def agent_holder(self, session: Session) -> str | None:
+        """Return the live process that has the session's conversation open.
+
+        Asked at a restore, when the session's own agent is gone; whoever is named must not have the
+        conversation resumed a second time.
+
+        :returns: how to name it to people, like ``process 4711``. None: nobody has, as far as can be told.
+        """
+        return None
+
+    @_optional
+    @_routed
+    def agent_prompt_state(self, session: Session, prompt: str, since: datetime | None) -> PromptState | None:
+        """Return how far ``prompt`` got, by the agent's own evidence.
+
+        :param prompt: the text as it was sent.
+        :param since: evidence from before this moment, in UTC, is about the same words at an earlier time and
+            does not count. None: the conversation is the session's own, so all evidence counts.
+        :returns: ``QUEUED`` when nothing is seen of it, ``ACCEPTED`` when the agent has it, ``DURABLE`` when it
+            stands in the conversation and would survive the agent. None when it cannot be told.
+        """
         return None
 
     @_optional
@@ -228,8 +308,38 @@ class AgentSpec(Protocol):
 
     @_optional
     @_routed
-    def agent_discover(self) -> Sequence[DiscoveredConversation]:
-        """Return the conversations on this machine that the agent's own records show, ours or not."""
+    def agent_message(self, session: Session, message: str) -> str:
+        """Return what to type so that the agent takes all of ``message`` for text, and none for a command.
+
+        Called right before it is typed. Without it, the message is typed as it is.
+
+        :param message: text of one or more lines, not blank.
+        :raises HookError: there is no way to type it.
+        """
+        return message
+
+    @_optional
+    @_routed
+    def agent_holds_input(self, session: Session, output: str, message: str) -> bool | None:
+        """Return whether what was typed stands in the agent's input, not submitted yet, and nothing else does.
+
+        :param output: the last lines of its terminal.
+        :param message: what was typed.
+        :returns: None when it cannot be told. Only after True is it submitted again.
+        """
+        return None
+
+    @_optional
+    @_routed
+    def agent_discover(self, since: datetime | None) -> Sequence[DiscoveredConversation]:
+        """Return the conversations on this machine that the agent's own records show, sessions' own among them.
+
+        Only those that can be resumed, and those that a live process holds. There may be thousands: read as
+        little of each as will do.
+
+        :param since: leave out those that were not written to since then and that no live process holds. None: all.
+        :raises HookError: the records cannot be read.
+        """
         return ()
 
 
@@ -363,6 +473,15 @@ class PluginSpec(Protocol):
         existing, private and empty directory with a short path. Called before ``plugin_configure``.
         """
         return {}
+
+    @_optional
+    @_routed
+    def plugin_available(self) -> str | None:
+        """Return why the plugin is of no use on this machine, one line; None when nothing speaks against it.
+
+        Must be quick, as ``rouser spawn`` may ask it: look for a program, don't run it.
+        """
+        return None
 
     @_optional
     @_routed

@@ -6,22 +6,17 @@ handle right after, so that at every moment the next command can tell what may b
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from rouser.delivery import BlockedError, NotDeliveredError, Watch, confirm, digest_of, say
 from rouser.environment import environment_for
-from rouser.errors import AgentNotStartedError, HookTimeoutError, PluginError
+from rouser.errors import HookTimeoutError, PluginError
 from rouser.liveness import find_stray
 from rouser.models import PromptReceipt, PromptState, RuntimeIntent, Session, SessionStatus
 from rouser.providers import Agent, Runtime
 from rouser.store import Store, now
-
-OUTPUT_LINES: Final = 200
-_SHOWN_LINES: Final = 8
-_FIRST_PAUSE: Final = 0.02
-_LONGEST_PAUSE: Final = 0.25
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +79,13 @@ ADOPT: Final = Events(begun="restore_begun", done="adopted")
 
 
 def start(
-    store: Store, runtime: Runtime, plan: LaunchPlan, before: Session, events: Events, detail: Mapping[str, Any]
+    store: Store,
+    runtime: Runtime,
+    agent: Agent,
+    plan: LaunchPlan,
+    before: Session,
+    events: Events,
+    detail: Mapping[str, Any],
 ) -> Session:
     """Record the intent, create the runtime, record its handle; return the record.
 
@@ -106,6 +107,7 @@ def start(
     if session.workspace_path is None:
         raise AssertionError("a session's workspace is made before its runtime")
     try:
+        agent.starting(pending, plan.prompt if plan.prompt_in_command else "")
         handle = runtime.create(
             pending,
             name,
@@ -152,101 +154,39 @@ def record_start(store: Store, session: Session, handle: str, events: Events) ->
     return store.update(started, events.done, {"handle": handle})
 
 
-def deliver(
-    store: Store, runtime: Runtime, agent: Agent, plan: LaunchPlan, session: Session, seconds: float
-) -> Delivery:
+def deliver(store: Store, watch: Watch, plan: LaunchPlan, seconds: float) -> Delivery:
     """See the prompt of ``plan`` to the agent, and record how far it got. Never raises for a plugin's failure.
 
-    :param session: the record of the started session.
+    :param watch: the started session; its record is the one to bring up to date.
     :param seconds: how long to wait for the agent to be ready, and again for it to have taken the prompt.
     """
-    if not plan.prompt:
+    session, prompt = watch.session, plan.prompt
+    if not prompt:
         return Delivery(session=session, sent=False)
+
+    def record(state: PromptState, reason: str) -> None:
+        nonlocal session
+        if session.prompt is None or session.prompt.state is not state:
+            receipt = PromptReceipt(state=state, at=now(), reason=reason, digest=digest_of(prompt))
+            session = store.update(replace(session, prompt=receipt), f"prompt_{state}", {"reason": reason})
+
     try:
-        if not plan.prompt_in_command:
-            _send_when_ready(runtime, agent, session, plan.prompt, seconds)
-        state, reason = _confirm(runtime, agent, session, plan.prompt, seconds)
-    except (PluginError, _NotDeliveredError) as error:
+        if plan.prompt_in_command:
+            state, reason = confirm(
+                watch,
+                lambda: watch.agent.prompt_state(watch.session, prompt),
+                seconds,
+                lambda: record(PromptState.ACCEPTED, "the agent has it"),
+            )
+        else:
+            state, reason = say(watch, prompt, seconds)
+    except BlockedError as error:
+        state, reason = (PromptState.HANDED_OVER if plan.prompt_in_command else PromptState.FAILED), str(error)
+    except (PluginError, NotDeliveredError) as error:
         state, reason = PromptState.FAILED, str(error)
-    if session.prompt is None or session.prompt.state is not state:
-        receipt = PromptReceipt(state=state, at=now(), reason=reason)
-        session = store.update(replace(session, prompt=receipt), f"prompt_{state}", {"reason": reason})
-    if state is PromptState.FAILED:
-        again = f"Send it again: rouser send {session.short_id} --prompt"
-        return Delivery(session=session, sent=False, warning=f"the prompt was not delivered: {reason}. {again}")
-    return Delivery(session=session, sent=True)
-
-
-class _NotDeliveredError(Exception):
-    """The agent did not take the prompt; the message says why."""
-
-
-def _send_when_ready(runtime: Runtime, agent: Agent, session: Session, prompt: str, seconds: float) -> None:
-    handle = session.runtime_handle or ""
-    if agent.tells_readiness:
-        _until(
-            lambda: agent.is_ready(session, runtime.get_output(handle, OUTPUT_LINES) or "") is not False,
-            lambda: runtime.is_alive(handle),
-            seconds,
-            "the agent did not become ready",
-        )
-    runtime.send_message(handle, prompt)
-
-
-def _confirm(runtime: Runtime, agent: Agent, session: Session, prompt: str, seconds: float) -> tuple[PromptState, str]:
-    """Wait for the agent's own evidence that it has the prompt, when its plugin can tell."""
-    answer: bool | None = None
-
-    def answered() -> bool:
-        nonlocal answer
-        answer = agent.prompt_accepted(session, prompt)
-        return answer is not False
-
-    _until(
-        answered,
-        lambda: runtime.is_alive(session.runtime_handle or ""),
-        seconds,
-        "the agent did not confirm it",
-    )
-    if answer is None:
-        return PromptState.HANDED_OVER, "the agent cannot confirm it"
-    return PromptState.DURABLE, "it stands in the conversation"
-
-
-def _until(condition: Callable[[], bool], alive: Callable[[], bool], seconds: float, failure: str) -> None:
-    """Poll ``condition``, ever more slowly, for as long as the agent lives and the time allows."""
-    deadline = time.monotonic() + seconds
-    pause = _FIRST_PAUSE
-    while not condition():
-        if not alive():
-            raise _NotDeliveredError(f"{failure}: it has exited")
-        if time.monotonic() >= deadline:
-            raise _NotDeliveredError(f"{failure} within {seconds:g} s")
-        time.sleep(pause)
-        pause = min(pause * 1.5, _LONGEST_PAUSE)
-
-
-def verify(runtime: Runtime, session: Session) -> None:
-    """Check that the agent is up, not merely that it was started.
-
-    :raises AgentNotStartedError: it has ended; the message holds the last lines that it printed.
-    :raises PluginError: the runtime cannot tell.
-    """
-    handle = session.runtime_handle or ""
-    if runtime.is_alive(handle):
-        return
-    short = session.short_id
-    last = last_output(runtime, handle).strip().splitlines()[-_SHOWN_LINES:]
-    said = f" It said: {' | '.join(line.strip() for line in last if line.strip())}" if last else ""
-    raise AgentNotStartedError(
-        f"{short}: the agent ended as soon as it was started.{said} "
-        f"Its workspace is as it was. See: rouser logs {short}; try again: rouser restore {short}"
-    )
-
-
-def last_output(runtime: Runtime, handle: str) -> str:
-    """Return what the agent printed last; empty when that cannot be had."""
-    try:
-        return runtime.get_output(handle, OUTPUT_LINES) or ""
-    except PluginError:
-        return ""
+    else:
+        record(state, reason)
+        return Delivery(session=session, sent=True)
+    record(state, reason)
+    again = f"Send it again: rouser send {session.short_id} --prompt"
+    return Delivery(session=session, sent=False, warning=f"the prompt was not delivered: {reason}. {again}")

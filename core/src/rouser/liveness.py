@@ -170,6 +170,17 @@ def view_all(host: Host, sessions: Sequence[Session]) -> list[SessionView]:
     return [view(host, session, found[session.id]) for session in sessions]
 
 
+def with_conversation(host: Host, seen: SessionView) -> SessionView:
+    """Return the view with the conversation that the agent says is the session's now; as it was if it cannot say."""
+    try:
+        host.require(seen.session.agent, "agent")
+        conversation = Agent(host, seen.session.agent).find_conversation(seen.recorded)
+    except PluginError as error:
+        host.problems.append(str(error))
+        return seen
+    return seen if conversation is None else replace(seen, session=replace(seen.session, conversation=conversation))
+
+
 def died_unasked(seen: SessionView) -> bool:
     """Return whether a session ended by itself (crash, reboot) rather than by somebody's wish."""
     return seen.liveness.alive is False and (

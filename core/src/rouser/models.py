@@ -111,6 +111,7 @@ class Conversation:
 class PromptReceipt:
     """What is known of the delivery of a session's initial prompt.
 
+    :ivar digest: which prompt it was: the first 16 hexadecimal digits of its SHA-256. Empty: not handed over yet.
     :ivar state: how far it got.
     :ivar at: when it got there, in UTC.
     :ivar reason: one line for people, empty when there is nothing to explain.
@@ -119,6 +120,7 @@ class PromptReceipt:
     state: PromptState
     at: datetime
     reason: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,10 +155,11 @@ class Session:
     :ivar runtime: entry-point name of the runtime plugin.
     :ivar runtime_handle: what ``runtime_create`` returned last; opaque to all but that plugin. None: never created.
     :ivar runtime_name: the name that the last runtime was created under.
-    :ivar workspace: entry-point name of the workspace plugin.
+    :ivar workspace: entry-point name of the workspace plugin. None: the session works in place, in a directory
+        that is the user's own and is never changed or removed.
     :ivar workspace_path: the workspace's absolute path. None: not created yet.
-    :ivar repository: the absolute path of the repository that the workspace is made from.
-    :ivar branch: the branch that the session works on.
+    :ivar repository: the absolute path of the repository that the workspace is made from, or is in.
+    :ivar branch: the branch that the session works on; empty for one in place whose branch is not known.
     :ivar base: the revision that the branch was started from. None: the repository's ``HEAD`` at the time.
     :ivar task: what the agent was asked to do; may be empty.
     :ivar activity: what the agent was last seen doing. None: nothing is known.
@@ -181,7 +184,7 @@ class Session:
     runtime: str
     runtime_handle: str | None = None
     runtime_name: str | None = None
-    workspace: str
+    workspace: str | None
     workspace_path: Path | None = None
     repository: Path
     branch: str
@@ -264,15 +267,15 @@ class DiscoveredWorkspace:
 class DiscoveredConversation:
     """A conversation on this machine, whoever started it.
 
-    :ivar conversation: its id and how it was found.
-    :ivar directory: the absolute path of the directory it ran in.
-    :ivar branch: the branch that was checked out there, if the agent recorded it.
+    :ivar id: the agent's own id of the conversation.
+    :ivar directory: the absolute path of the directory it ran in; it may be gone.
+    :ivar branch: the branch that was checked out there last. None: the agent did not record it.
     :ivar last_activity: when it was last written to, in UTC.
-    :ivar first_words: how it begins, one line.
-    :ivar pid: the process that holds it. None: no live process does.
+    :ivar first_words: how the first prompt in it begins, one line of at most some hundred characters.
+    :ivar pid: the process that holds it, certain to be the agent's own. None: no live process does.
     """
 
-    conversation: Conversation
+    id: str
     directory: Path
     branch: str | None = None
     last_activity: datetime

@@ -7,18 +7,23 @@ answers for optional hooks that the plugin leaves out. All raise what :meth:`rou
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from rouser.errors import PluginCallError
+from rouser.errors import PluginCallError, PluginUnusableError
 from rouser.host import Host
+from rouser.loader import PluginState
 from rouser.models import (
     ActivityState,
     Conversation,
     Diagnosis,
+    DiscoveredConversation,
     DiscoveredRuntime,
     DiscoveredWorkspace,
+    PromptState,
     Session,
 )
 
@@ -46,6 +51,13 @@ class _Provider:
             raise self._wrong(hook, value, expected.__name__)
         return value
 
+    def _optional(self, expected: type[T], hook: str, **arguments: Any) -> T | None:
+        """Call an optional hook that may answer None, which is also the answer of a plugin that leaves it out."""
+        value = self._call(hook, **arguments) if self._has(hook) else None
+        if value is not None and not isinstance(value, expected):
+            raise self._wrong(hook, value, f"{expected.__name__} or None")
+        return value
+
     def _argv(self, hook: str, *, optional: bool = False, **arguments: Any) -> tuple[str, ...] | None:
         value = self._call(hook, **arguments)
         if value is None and optional:
@@ -56,8 +68,8 @@ class _Provider:
             raise self._wrong(hook, value, "sequence of str")
         return tuple(value)
 
-    def _entries(self, expected: type[T], hook: str) -> list[T]:
-        value = self._call(hook)
+    def _entries(self, expected: type[T], hook: str, **arguments: Any) -> list[T]:
+        value = self._call(hook, **arguments)
         if isinstance(value, str | bytes) or not isinstance(value, Sequence):
             raise self._wrong(hook, value, f"sequence of {expected.__name__}")
         for item in value:
@@ -71,6 +83,15 @@ class _Provider:
             self.name,
             hook,
         )
+
+    def unavailable(self) -> str | None:
+        """Return why the plugin is of no use on this machine; None when it is, or does not say."""
+        if not self._has("plugin_available"):
+            return None
+        value = self._call("plugin_available")
+        if value is not None and not isinstance(value, str):
+            raise self._wrong("plugin_available", value, "str or None")
+        return value
 
     def diagnose(self) -> list[Diagnosis]:
         """Return the plugin's own findings; empty when it has none."""
@@ -104,6 +125,15 @@ class Runtime(_Provider):
         """Type a message into the agent's terminal and submit it."""
         self._call("runtime_send_message", handle=handle, message=message)
 
+    @property
+    def submits(self) -> bool:
+        """Whether the plugin can submit what stands typed in the agent's terminal."""
+        return self._has("runtime_submit")
+
+    def submit(self, handle: str) -> None:
+        """Submit what stands typed in the agent's terminal."""
+        self._call("runtime_submit", handle=handle)
+
     def destroy(self, handle: str) -> None:
         """End the runtime and every process in it."""
         self._call("runtime_destroy", handle=handle)
@@ -123,6 +153,18 @@ class Runtime(_Provider):
     def discover(self) -> list[DiscoveredRuntime] | None:
         """Return the live runtimes that the plugin made; None when it cannot tell."""
         return self._entries(DiscoveredRuntime, "runtime_discover") if self._has("runtime_discover") else None
+
+    @property
+    def adopts(self) -> bool:
+        """Whether the plugin can take over a runtime that somebody started by hand."""
+        return self._has("runtime_adopt")
+
+    def adopt(self, session: Session, pid: int) -> str | None:
+        """Take the runtime that a process runs in for the session's; None when it is none of the plugin's."""
+        value = self._call("runtime_adopt", session=session, pid=pid)
+        if value is not None and not isinstance(value, str):
+            raise self._wrong("runtime_adopt", value, "str or None")
+        return value
 
 
 class Agent(_Provider):
@@ -176,21 +218,50 @@ class Agent(_Provider):
             return None
         return self._argv("agent_prompt_arguments", optional=True, session=session, prompt=prompt)
 
-    def prompt_accepted(self, session: Session, prompt: str) -> bool | None:
-        """Return whether the prompt stands in the conversation; None when it cannot be told."""
-        if not self._has("agent_prompt_accepted"):
-            return None
-        value = self._call("agent_prompt_accepted", session=session, prompt=prompt)
-        if value is not None and not isinstance(value, bool):
-            raise self._wrong("agent_prompt_accepted", value, "bool or None")
-        return value
+    def starting(self, session: Session, prompt: str) -> None:
+        """Let the plugin write what the command that is about to be started needs."""
+        if self._has("agent_starting"):
+            self._call("agent_starting", session=session, prompt=prompt)
+
+    @property
+    def tells_start(self) -> bool:
+        """Whether the plugin can say that its agent is up."""
+        return self._has("agent_has_started")
+
+    def has_started(self, session: Session) -> bool | None:
+        """Return whether the agent itself has said that it is up; None when it cannot be told."""
+        return self._optional(bool, "agent_has_started", session=session)
+
+    def explain_screen(self, session: Session, output: str) -> str | None:
+        """Return what keeps the agent from working, as its terminal shows; None when nothing is recognised."""
+        return self._optional(str, "agent_explain_screen", session=session, output=output)
+
+    @property
+    def explains_screens(self) -> bool:
+        """Whether the plugin can recognise what its agent's terminal shows."""
+        return self._has("agent_explain_screen")
+
+    def holder(self, session: Session) -> str | None:
+        """Return the live process that has the conversation open; None when nobody has, or it cannot be told."""
+        return self._optional(str, "agent_holder", session=session)
+
+    def prompt_state(self, session: Session, prompt: str, since: datetime | None = None) -> PromptState | None:
+        """Return how far a prompt got; None when it cannot be told."""
+        return self._optional(PromptState, "agent_prompt_state", session=session, prompt=prompt, since=since)
+
+    def message(self, session: Session, message: str) -> str:
+        """Return what to type so that the agent reads ``message``."""
+        if not self._has("agent_message"):
+            return message
+        return self._typed(str, "agent_message", session=session, message=message)
+
+    def holds_input(self, session: Session, output: str, message: str) -> bool | None:
+        """Return whether what was typed stands in the input, not submitted; None when it cannot be told."""
+        return self._optional(bool, "agent_holds_input", session=session, output=output, message=message)
 
     def is_ready(self, session: Session, output: str) -> bool | None:
         """Return whether the agent takes input now; None when it cannot be told."""
-        value = self._call("agent_is_ready", session=session, output=output)
-        if value is not None and not isinstance(value, bool):
-            raise self._wrong("agent_is_ready", value, "bool or None")
-        return value
+        return self._optional(bool, "agent_is_ready", session=session, output=output)
 
     @property
     def tells_readiness(self) -> bool:
@@ -210,6 +281,19 @@ class Agent(_Provider):
         if value is not None and not isinstance(value, Conversation):
             raise self._wrong("agent_find_conversation", value, "Conversation or None")
         return value
+
+    @property
+    def discovers(self) -> bool:
+        """Whether the plugin can tell of conversations that no session began."""
+        return self._has("agent_discover")
+
+    def discover(self, since: datetime | None) -> list[DiscoveredConversation]:
+        """Return the conversations on this machine; those since a time, and those that are live."""
+        found = self._entries(DiscoveredConversation, "agent_discover", since=since)
+        for item in found:
+            if not item.id or not item.directory.is_absolute() or item.last_activity.tzinfo is None:
+                raise self._wrong("agent_discover", item, "an id, an absolute path and a time with its zone")
+        return found
 
 
 class Workspace(_Provider):
@@ -265,12 +349,91 @@ class Workspace(_Provider):
         return path
 
 
-def providers_of(host: Host, session: Session) -> tuple[Runtime, Agent, Workspace]:
-    """Return the three plugins that a session names.
+class Directory:
+    """Stands for a workspace plugin where a session works in place: the directory is never changed or removed."""
+
+    name: Final = "in place"
+    restores: Final = False
+
+    def create(self, session: Session, repository: Path, branch: str, base: str | None) -> Path:
+        """Return the repository itself: there is nothing to make."""
+        del session, branch, base
+        return repository
+
+    def exists(self, path: Path) -> bool:
+        """Return whether ``path`` is a directory that an agent can run in."""
+        try:
+            return path.is_dir() and os.access(path, os.R_OK | os.X_OK)
+        except OSError:
+            return False
+
+    def restore(self, session: Session, path: Path) -> Path:
+        """Refuse: it is not ours to bring back."""
+        del session
+        raise AssertionError(f"nobody restores {path}: see restores")
+
+    def destroy(self, path: Path, *, force: bool) -> None:
+        """Leave the directory alone, forced or not."""
+
+    def has_branch(self, repository: Path, branch: str) -> bool:
+        """Return False: no branch is made."""
+        del repository, branch
+        return False
+
+    def describe(self, path: Path) -> str:
+        """Return nothing: what is in the directory need not be the session's work."""
+        del path
+        return ""
+
+    def paths_of(self, session: Session) -> list[Path]:
+        """Return nothing: no path is the session's own."""
+        del session
+        return []
+
+
+def workspace_of(host: Host, session: Session) -> Workspace | Directory:
+    """Return what stands for the session's workspace.
+
+    :raises PluginNotFoundError: its plugin is not installed or is of another kind.
+    :raises PluginUnusableError: it is not loaded.
+    """
+    if session.workspace is None:
+        return Directory()
+    host.require(session.workspace, "workspace")
+    return Workspace(host, session.workspace)
+
+
+def first_usable(host: Host, kind: str, names: str) -> str:
+    """Return the first of several plugins that is there and of use on this machine.
+
+    :param names: entry-point names in order of preference, separated by commas. A single one is returned
+        unexamined: whoever names it wants it, or to hear why not.
+    :raises PluginNotFoundError: none of them is installed, or one is of another kind.
+    :raises PluginUnusableError: none is of use here; or one is broken, which is to be mended and not passed over.
+    """
+    listed = [name.strip() for name in names.split(",") if name.strip()]
+    if len(listed) == 1:
+        return listed[0]
+    there = {info.name for info in host.plugins if info.state is not PluginState.BLOCKED}
+    reasons = []
+    for name in listed:
+        if name in there:
+            host.require(name, kind)
+            reason = _Provider(host, name).unavailable()
+            if reason is None:
+                return name
+            reasons.append(f"{name}: {reason}")
+    if not reasons:
+        host.require(listed[0] if listed else names, kind)
+    raise PluginUnusableError(f"no {kind} can be used here; {'; '.join(reasons)}", listed[0])
+
+
+def providers_of(host: Host, session: Session) -> tuple[Runtime, Agent, Workspace | Directory]:
+    """Return the plugins that a session names.
 
     :raises PluginNotFoundError: one is not installed or is of another kind.
     :raises PluginUnusableError: one is not loaded.
     """
-    for name, kind in ((session.runtime, "runtime"), (session.agent, "agent"), (session.workspace, "workspace")):
+    for name, kind in ((session.runtime, "runtime"), (session.agent, "agent")):
         host.require(name, kind)
-    return Runtime(host, session.runtime), Agent(host, session.agent), Workspace(host, session.workspace)
+    return Runtime(host, session.runtime), Agent(host, session.agent), workspace_of(host, session)

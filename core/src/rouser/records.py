@@ -69,13 +69,18 @@ def _read_conversation(text: str) -> Conversation:
 
 
 def _write_prompt(value: PromptReceipt) -> str:
-    return _write_json({"state": value.state, "at": _write_time(value.at), "reason": value.reason})
+    return _write_json(
+        {"state": value.state, "at": _write_time(value.at), "reason": value.reason, "digest": value.digest}
+    )
 
 
 def _read_prompt(text: str) -> PromptReceipt:
     value = _read_json(text)
     return PromptReceipt(
-        state=PromptState(value["state"]), at=datetime.fromisoformat(value["at"]), reason=value["reason"]
+        state=PromptState(value["state"]),
+        at=datetime.fromisoformat(value["at"]),
+        reason=value["reason"],
+        digest=value.get("digest", ""),
     )
 
 

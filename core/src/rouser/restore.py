@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rouser.config import Config
+from rouser.delivery import Watch, await_start, last_output, verify
 from rouser.errors import (
+    ConversationHeldError,
     LivenessUnknownError,
     PluginError,
     RouserError,
@@ -16,7 +19,7 @@ from rouser.errors import (
     WorkspaceMissingError,
 )
 from rouser.host import Host
-from rouser.launch import ADOPT, RESTORE, LaunchPlan, deliver, last_output, record_start, start, verify
+from rouser.launch import ADOPT, RESTORE, Delivery, LaunchPlan, deliver, record_start, start
 from rouser.liveness import Liveness, probe
 from rouser.models import (
     ActivityState,
@@ -26,9 +29,12 @@ from rouser.models import (
     Session,
     SessionStatus,
 )
-from rouser.providers import Agent, Runtime, Workspace, providers_of
+from rouser.providers import Agent, Directory, Runtime, Workspace, providers_of
 from rouser.store import Store
 
+# An agent whose terminal was taken away needs a moment to notice and to end.
+_RELEASE_SECONDS = 2.0
+_RELEASE_PAUSE = 0.05
 _UNSENT = frozenset({PromptState.QUEUED, PromptState.FAILED})
 
 
@@ -54,7 +60,7 @@ class _Restore:
     recorded: Session
     runtime: Runtime
     agent: Agent
-    workspace: Workspace
+    workspace: Workspace | Directory
     force: bool
     evidence: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -79,6 +85,7 @@ def restore_session(
     :raises SessionBusyError: somebody else is working on the session.
     :raises SessionNotRestorableError: it is alive, or merged.
     :raises LivenessUnknownError: it is unknown whether it is alive; nothing was changed.
+    :raises ConversationHeldError: another live process has its conversation open.
     :raises WorkspaceMissingError: its workspace is gone and cannot be recreated.
     :raises AgentNotStartedError: the agent was started and has ended.
     :raises PluginError: a plugin is missing, failed or did not answer.
@@ -110,7 +117,7 @@ def plan_restore(
         return _outcome(run, run.recorded, intent.command, resumed=intent.resumed, sent=False, adopted=True)
     if _look_at_workspace(run):
         _describe_workspace(run)
-    plan = _plan(run, run.recorded)
+    plan = _plan(run, run.recorded, wait=False)
     return _outcome(run, plan.session, plan.full_command, resumed=plan.resumed, sent=bool(plan.prompt))
 
 
@@ -170,6 +177,11 @@ def _look_at_workspace(run: _Restore) -> bool:
     if run.workspace.exists(path):
         run.evidence["workspace"] = "usable"
         return True
+    if session.workspace is None:
+        raise WorkspaceMissingError(
+            f"{session.short_id}: workspace missing: the directory {path}, in which it works in place, is gone or "
+            f"cannot be entered. Bring it back, or: rouser rm {session.short_id}"
+        )
     if not run.workspace.restores:
         raise WorkspaceMissingError(
             f"{session.short_id}: workspace missing: {path} is gone or unusable, and {run.workspace.name} cannot "
@@ -208,8 +220,12 @@ def _recreate_workspace(run: _Restore) -> Session:
     return run.store.update(replace(session, workspace_path=path), "workspace_created", {"path": str(path)})
 
 
-def _plan(run: _Restore, session: Session) -> LaunchPlan:
-    """Decide what to start, and whether the prompt is still to be delivered."""
+def _plan(run: _Restore, session: Session, *, wait: bool) -> LaunchPlan:
+    """Decide what to start, and whether the prompt is still to be delivered.
+
+    :param wait: whether to wait for somebody who has the conversation open to go away.
+    """
+    _require_unheld(run, session, _RELEASE_SECONDS if wait else 0)
     conversation = _conversation(run, session)
     trusted = _trusted(run, conversation)
     session = replace(session, conversation=conversation if trusted else None)
@@ -236,6 +252,18 @@ def _plan(run: _Restore, session: Session) -> LaunchPlan:
     )
 
 
+def _require_unheld(run: _Restore, session: Session, seconds: float) -> None:
+    """Refuse to resume what another live process has open: two at one conversation lose each other's messages."""
+    deadline = time.monotonic() + seconds
+    while (holder := run.agent.holder(session)) is not None:
+        if time.monotonic() >= deadline:
+            raise ConversationHeldError(
+                f"{session.short_id}: its conversation is open in {holder}, and would lose messages if it was resumed "
+                f"a second time. Nothing was changed. End that process, then: rouser restore {session.short_id}"
+            )
+        time.sleep(_RELEASE_PAUSE)
+
+
 def _conversation(run: _Restore, session: Session) -> Conversation | None:
     conversation = run.agent.find_conversation(session)
     if conversation is None:
@@ -257,10 +285,10 @@ def _trusted(run: _Restore, conversation: Conversation | None) -> bool:
 
 
 def _never_accepted(run: _Restore, session: Session, prompt: str) -> bool:
-    """Return whether a resumed conversation certainly lacks the prompt."""
-    accepted = run.agent.prompt_accepted(session, prompt)
-    if accepted is not None:
-        return not accepted
+    """Return whether a resumed conversation lacks the prompt: what was accepted and then lost was not done."""
+    state = run.agent.prompt_state(session, prompt)
+    if state is not None:
+        return state is not PromptState.DURABLE
     return session.prompt is not None and session.prompt.state in _UNSENT
 
 
@@ -279,15 +307,24 @@ def _told(run: _Restore) -> Iterator[None]:
 
 
 def _relaunch(run: _Restore, session: Session) -> RestoreOutcome:
-    plan = _plan(run, session)
+    plan = _plan(run, session, wait=True)
     output = _clean_up(run, session)
-    started = start(run.store, run.runtime, plan, session, RESTORE, {"last_output": output} if output else {})
+    detail = {"last_output": output} if output else {}
+    started = start(run.store, run.runtime, run.agent, plan, session, RESTORE, detail)
     _tell_status(run, started)
-    delivery = deliver(run.store, run.runtime, run.agent, plan, started, run.config.prompt_timeout)
+    delivery = _see_it_up(run, plan, started)
+    return _done(run, delivery.session, plan.full_command, resumed=plan.resumed, sent=delivery.sent)
+
+
+def _see_it_up(run: _Restore, plan: LaunchPlan, session: Session) -> Delivery:
+    """Wait until the agent is up, give it its prompt, and look at it once more."""
+    watch = Watch(run.runtime, run.agent, session)
+    await_start(watch, run.config.prompt_timeout)
+    delivery = deliver(run.store, watch, plan, run.config.prompt_timeout)
     if delivery.warning:
         run.warnings.append(delivery.warning)
-    verify(run.runtime, delivery.session)
-    return _done(run, delivery.session, plan.full_command, resumed=plan.resumed, sent=delivery.sent)
+    verify(watch)
+    return delivery
 
 
 def _clean_up(run: _Restore, session: Session) -> str:
@@ -320,10 +357,7 @@ def _adopt(run: _Restore, handle: str) -> RestoreOutcome:
         environment={},
         evidence=run.evidence,
     )
-    delivery = deliver(run.store, run.runtime, run.agent, plan, adopted, run.config.prompt_timeout)
-    if delivery.warning:
-        run.warnings.append(delivery.warning)
-    verify(run.runtime, delivery.session)
+    delivery = _see_it_up(run, plan, adopted)
     sent = delivery.sent or intent.prompt_in_command
     return _done(run, delivery.session, intent.command, resumed=intent.resumed, sent=sent, adopted=True)
 

@@ -20,7 +20,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             runtime TEXT NOT NULL,
             runtime_handle TEXT,
             runtime_name TEXT,
-            workspace TEXT NOT NULL,
+            workspace TEXT,
             workspace_path,
             repository NOT NULL,
             branch TEXT NOT NULL,

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from rouser.config import Config
+from rouser.delivery import Watch, await_start, verify
 from rouser.errors import ConfigError, HookTimeoutError, PluginError, RouserError
 from rouser.host import Host
-from rouser.launch import SPAWN, LaunchPlan, deliver, start, verify
+from rouser.launch import SPAWN, LaunchPlan, deliver, start
 from rouser.models import PromptReceipt, PromptState, Session, SessionStatus, is_valid_name
-from rouser.providers import Agent, Workspace, providers_of
+from rouser.providers import Agent, Directory, Workspace, providers_of
 from rouser.store import Store, now
 
 _SLUG_LENGTH: Final = 36
@@ -87,8 +88,8 @@ def spawn_session(host: Host, store: Store, request: SpawnRequest, config: Confi
     """
     session = new_session(store, request, config)
     runtime, agent, workspace = providers_of(host, session)
-    if request.branch is None and workspace.has_branch(session.repository, session.branch):
-        session = replace(session, branch=_with_id(session.branch, session.id))
+    if request.branch is None:
+        session = on_new_branch(workspace, session)
     session = replace(session, agent_config={**session.agent_config, **agent.prepare(session)})
     with store.lock(session.id, "spawn"), _explained(session):
         store.add(session, "added")
@@ -96,13 +97,15 @@ def spawn_session(host: Host, store: Store, request: SpawnRequest, config: Confi
         try:
             session = _make_workspace(store, workspace, session)
             plan = _plan(agent, session)
-            session = start(store, runtime, plan, session, SPAWN, {})
+            session = start(store, runtime, agent, plan, session, SPAWN, {})
         except RouserError as error:
             with suppress(RouserError):  # a clean-up that fails must not hide why it was needed
                 _undo(host, store, workspace, store.get(session.id), error)
             raise
-        delivery = deliver(store, runtime, agent, plan, session, config.prompt_timeout)
-        verify(runtime, delivery.session)
+        watch = Watch(runtime, agent, session)
+        await_start(watch, config.prompt_timeout)
+        delivery = deliver(store, watch, plan, config.prompt_timeout)
+        verify(watch)
         session = _settle(host, store, delivery.session, done=delivery.sent or not plan.prompt)
     warnings = (delivery.warning,) if delivery.warning else ()
     return SpawnOutcome(session=session, launch_command=plan.full_command, prompt_sent=delivery.sent, warnings=warnings)
@@ -144,7 +147,7 @@ def new_session(store: Store, request: SpawnRequest, config: Config) -> Session:
     moment = now()
     return Session(
         id=session_id,
-        project_id=config.project or _project_name(repository),
+        project_id=config.project or project_name(repository),
         status=SessionStatus.SPAWNING,
         name=request.name,
         agent=request.agent,
@@ -152,7 +155,7 @@ def new_session(store: Store, request: SpawnRequest, config: Config) -> Session:
         runtime=request.runtime,
         workspace=request.workspace,
         repository=repository,
-        branch=request.branch or _free_branch(store, request, repository, session_id, config.branch_prefix),
+        branch=request.branch or free_branch(store, repository, config.branch_prefix, _topic(request), session_id),
         base=request.base or config.base or None,
         task=request.task,
         prompt=PromptReceipt(state=PromptState.QUEUED, at=moment),
@@ -168,14 +171,22 @@ def _agent_config(request: SpawnRequest) -> dict[str, Any]:
     settings = dict(request.agent_settings)
     if request.arguments:
         settings["arguments"] = list(request.arguments)
+    return kept_settings(request.agent, settings)
+
+
+def kept_settings(agent: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an agent's settings as they are kept with a session.
+
+    :raises ConfigError: they hold what JSON cannot.
+    """
     try:
-        json.dumps(settings)
+        json.dumps(dict(settings))
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"the settings of {request.agent} cannot be kept with the session: {error}") from error
-    return settings
+        raise ConfigError(f"the settings of {agent} cannot be kept with the session: {error}") from error
+    return dict(settings)
 
 
-def _project_name(repository: Path) -> str:
+def project_name(repository: Path) -> str:
     """Return the directory's name as text, whatever bytes it is made of; the root directory has none."""
     return os.fsencode(repository.name).decode("utf-8", "replace") or "root"
 
@@ -210,11 +221,22 @@ def _require_free_name(store: Store, name: str | None) -> None:
             )
 
 
-def _free_branch(store: Store, request: SpawnRequest, repository: Path, session_id: str, prefix: str) -> str:
-    """Return a branch named after the session or its task that no other session of the repository uses."""
-    branch = prefix + (request.name or slug(request.task) or session_id[:8])
+def _topic(request: SpawnRequest) -> str:
+    return request.name or slug(request.task)
+
+
+def free_branch(store: Store, repository: Path, prefix: str, topic: str, session_id: str) -> str:
+    """Return a branch named after a topic, or else the session, that no other session of the repository uses."""
+    branch = prefix + (topic or session_id[:8])
     taken = {session.branch for session in store.sessions() if session.repository == repository}
     return _with_id(branch, session_id) if branch in taken else branch
+
+
+def on_new_branch(workspace: Workspace | Directory, session: Session) -> Session:
+    """Return a session that is not recorded yet with a made-up branch that its repository does not have."""
+    if workspace.has_branch(session.repository, session.branch):
+        return replace(session, branch=_with_id(session.branch, session.id))
+    return session
 
 
 def _with_id(branch: str, session_id: str) -> str:
@@ -234,7 +256,7 @@ def slug(text: str) -> str:
     return result
 
 
-def _make_workspace(store: Store, workspace: Workspace, session: Session) -> Session:
+def _make_workspace(store: Store, workspace: Workspace | Directory, session: Session) -> Session:
     path = workspace.create(session, session.repository, session.branch, session.base)
     return store.update(replace(session, workspace_path=path), "workspace_created", {"path": str(path)})
 
@@ -254,7 +276,7 @@ def _plan(agent: Agent, session: Session) -> LaunchPlan:
     )
 
 
-def _undo(host: Host, store: Store, workspace: Workspace, session: Session, error: RouserError) -> None:
+def _undo(host: Host, store: Store, workspace: Workspace | Directory, session: Session, error: RouserError) -> None:
     """Remove what was made, unless a plugin may still be at work on it or a runtime may live: the record stays then."""
     detail = {"kind": error.kind, "message": str(error)}
     if session.pending is None and not isinstance(error, HookTimeoutError):

@@ -11,10 +11,18 @@ from rouser.errors import PartialFailureError, RouserError
 from rouser.models import Session
 
 
-def for_each(texts: Sequence[str], action: Callable[[str], Session], *, done: str, as_json: bool) -> int:
+def for_each(
+    texts: Sequence[str],
+    action: Callable[[str], Session],
+    *,
+    done: str,
+    as_json: bool,
+    alive: Callable[[Session], bool] = lambda _: False,
+) -> int:
     """Do ``action`` for each id and return the exit code.
 
     :param done: what has been done when it worked, in one word.
+    :param alive: tells whether a session's agent runs after that.
     :raises RouserError: the only one failed, and nobody asked for JSON.
     """
     objects: list[dict[str, Any]] = []
@@ -30,7 +38,7 @@ def for_each(texts: Sequence[str], action: Callable[[str], Session], *, done: st
                 raise
             say(f"error: {error}")
         else:
-            objects.append({**session_fields(session, alive=False), "error": None})
+            objects.append({**session_fields(session, alive=alive(session)), "error": None})
             say(f"{done} {session.name or session.short_id}")
     if as_json:
         write_json(objects)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import click
 
 from rouser.completion import complete_plugin
+from rouser.config import Config
 
 
 @click.command("demo")
 @click.option(
-    "--runtime", default="tmux", show_default=True, shell_complete=complete_plugin, help="The runtime plugin."
+    "--runtime",
+    default=Config().runtime,
+    show_default=True,
+    shell_complete=complete_plugin,
+    help="The runtime plugin, or several: the first that can be used here.",
 )
 @click.option(
     "--workspace", default="worktree", show_default=True, shell_complete=complete_plugin, help="The workspace plugin."

@@ -69,7 +69,12 @@ def session_fields(session: Session, alive: bool | None) -> dict[str, Any]:
         else {"id": conversation.id, "evidence": conversation.evidence, "reason": conversation.reason},
         "prompt": None
         if prompt is None
-        else {"state": prompt.state, "at": prompt.at.isoformat(), "reason": prompt.reason},
+        else {
+            "state": prompt.state,
+            "at": prompt.at.isoformat(),
+            "reason": prompt.reason,
+            "digest": prompt.digest,
+        },
         "interrupted": session.pending is not None,
         "created_at": session.created_at.isoformat(),
         "updated_at": session.updated_at.isoformat(),

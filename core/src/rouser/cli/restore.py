@@ -107,7 +107,7 @@ def _report(result: Result, *, dry_run: bool) -> None:
         return
     outcome, session = result.outcome, result.outcome.session
     if dry_run:
-        say(f"{session.short_id}  {session.agent} · {session.runtime} · {session.workspace}")
+        say(f"{session.short_id}  {session.agent} · {session.runtime} · {session.workspace or 'in place'}")
         for name, reason in outcome.evidence.items():
             say(f"  {name:<13} {reason}")
     else:

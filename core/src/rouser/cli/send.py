@@ -26,9 +26,17 @@ Examples:
     help="Read the message from a file, - for standard input.",
 )
 @click.option("--prompt", is_flag=True, help="Send the session's initial prompt again.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(0.1, 86400),
+    metavar="SECONDS",
+    help="How long to wait for the agent to be ready, and again for it to confirm.  [default: prompt_timeout]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the session as JSON.")
-def command(session: str, message: str | None, file: Path | None, prompt: bool, as_json: bool) -> None:
-    """Send MESSAGE to a session's agent, as if it had been typed there, and submit it."""
+def command(
+    session: str, message: str | None, file: Path | None, prompt: bool, wait: float | None, as_json: bool
+) -> None:
+    """Send MESSAGE to a session's agent, once it is ready, and wait until the agent has it."""
     from rouser.cli.fields import session_fields
     from rouser.cli.output import say, write_json
     from rouser.cli.spawn import read_prompt
@@ -39,7 +47,7 @@ def command(session: str, message: str | None, file: Path | None, prompt: bool, 
         raise click.UsageError("give a MESSAGE, or --file, or --prompt")
     text = None if prompt else message if file is None else read_prompt(file)
     with opened() as state:
-        record = send(state.host, state.store, session, text)
+        record = send(state.host, state.store, session, text, wait or state.config.prompt_timeout)
     if as_json:
         write_json(session_fields(record, alive=True))
     say(f"sent to {record.name or record.short_id}")

@@ -64,6 +64,7 @@ def command(
     from rouser.cli.fields import session_fields
     from rouser.cli.output import printable, say, write_json
     from rouser.cli.state import opened
+    from rouser.providers import first_usable
     from rouser.spawn import SpawnRequest, spawn_session
 
     prompt = None if prompt_file is None else read_prompt(prompt_file)
@@ -76,7 +77,7 @@ def command(
             task=task,
             repository=repo.absolute(),
             agent=agent,
-            runtime=options["runtime"] or config.runtime,
+            runtime=first_usable(state.host, "runtime", options["runtime"] or config.runtime),
             workspace=options["workspace"] or config.workspace,
             arguments=context.meta.get(_SEPARATOR, ()),
             agent_settings=config.plugins[agent],

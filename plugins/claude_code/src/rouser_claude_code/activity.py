@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from rouser import ActivityState
-from rouser_claude_code import register, transcripts
+from rouser import ActivityState, Session
+from rouser_claude_code import conversations, evidence, register, transcripts
 
 IDLE_AFTER: Final = timedelta(minutes=5)
 
@@ -20,26 +20,38 @@ _LONGEST_TAIL: Final = 4 << 20
 _QUESTIONS: Final = ("AskUserQuestion", "ExitPlanMode")
 
 
-def detect(home: Path, conversation_id: str, now: datetime | None = None) -> ActivityState | None:
-    """Return what the client is doing with a conversation; None when it cannot be told.
+def detect(session: Session, home: Path, now: datetime | None = None) -> ActivityState | None:
+    """Return what the client is doing with the session's conversation; None when it cannot be told.
 
     :param home: the client's configuration directory.
     :param now: the time that silence is measured against, in UTC; the present by default.
     :raises HookError: the transcripts cannot be read.
     """
     now = now or datetime.now(UTC)
-    path = transcripts.locate(home, conversation_id)
+    conversation_id = conversations.current_id(session, home)
     process = register.find(home, conversation_id)
     if process is not None and process.status == "busy":
         return ActivityState.ACTIVE
     if process is not None and process.status == "waiting":
         return ActivityState.WAITING_INPUT
+    path = transcripts.locate(home, conversation_id)
     if process is not None and process.status == "idle":
         # An idle client may have stopped at an error, which only the transcript tells.
         if path is not None and _read(path, now) is ActivityState.BLOCKED:
             return ActivityState.BLOCKED
         return _at_rest(now - process.since)
+    if process is None and _has_ended(session, home, conversation_id):
+        return ActivityState.EXITED
     return None if path is None else _read(path, now)
+
+
+def _has_ended(session: Session, home: Path, conversation_id: str) -> bool:
+    """Return whether the last client of the session said that it ends, or was killed."""
+    launched = evidence.launched_at(session)
+    started, ended = evidence.newest(session, "start"), evidence.newest(session, "end")
+    if ended is not None and ended.fields.get("reason") != "clear" and (started is None or ended.at >= started.at):
+        return True
+    return register.died_since(home, conversation_id, launched)
 
 
 def _read(path: Path, now: datetime) -> ActivityState | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from rouser_claude_code.settings import Settings
+from rouser import Session
+from rouser_claude_code import evidence
+from rouser_claude_code.settings import Settings, split_settings
 
 # What Claude Code 2.1.330 sets for the commands that it runs, seen by letting it run `env`. An agent that is
 # started from within another one must not take itself for a part of it: with CLAUDE_CODE_CHILD_SESSION it would
@@ -32,14 +34,14 @@ _SET: Final = {
 }
 
 
-def start(settings: Settings, conversation_id: str) -> list[str]:
+def start(settings: Settings, session: Session, conversation_id: str) -> list[str]:
     """Return the argv that starts a fresh conversation under ``conversation_id``."""
-    return [settings.executable, "--session-id", conversation_id, *_options(settings)]
+    return [settings.executable, "--session-id", conversation_id, *_options(settings, session)]
 
 
-def resume(settings: Settings, conversation_id: str) -> list[str]:
+def resume(settings: Settings, session: Session, conversation_id: str) -> list[str]:
     """Return the argv that resumes the conversation, with the options that it was started with."""
-    return [settings.executable, "--resume", conversation_id, *_options(settings)]
+    return [settings.executable, "--resume", conversation_id, *_options(settings, session)]
 
 
 def environment(settings: Settings) -> dict[str, str | None]:
@@ -48,14 +50,17 @@ def environment(settings: Settings) -> dict[str, str | None]:
     changes |= _SET
     if settings.config_dir is not None:
         changes["CLAUDE_CONFIG_DIR"] = str(settings.config_dir)
+    elif settings.is_default_dir:
+        changes["CLAUDE_CONFIG_DIR"] = None
     return changes
 
 
-def _options(settings: Settings) -> list[str]:
-    options: list[str] = []
+def _options(settings: Settings, session: Session) -> list[str]:
+    options = ["--settings", str(evidence.settings_file(session))]
     if settings.model is not None:
         options += ["--model", settings.model]
     if settings.permission_mode is not None:
         options += ["--permission-mode", settings.permission_mode]
-    # The client takes the last of a repeated option, so what the user wrote for this session comes last.
-    return [*options, *settings.arguments]
+    # The client takes the last of a repeated option, so what the user wrote for this session comes last; but the
+    # user's own settings are part of our file already.
+    return [*options, *split_settings(settings.arguments)[0]]

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rouser import (
     ActivityState,
     AgentSpec,
     Conversation,
     Diagnosis,
+    DiscoveredConversation,
     HookError,
     PluginSpec,
+    PromptState,
     Session,
+    SessionEventsSpec,
     hookimpl,
 )
-from rouser_claude_code import conversations, launch, prompts
-from rouser_claude_code.settings import Settings, parse
+from rouser_claude_code import conversations, evidence, launch, prompts, register, screen
+from rouser_claude_code.settings import DEFAULT_DIR, Settings, parse, read_settings, split_settings
+
+NAME: Final = "claude-code"
 
 
-class ClaudeCodeAgent(AgentSpec, PluginSpec):
+class ClaudeCodeAgent(AgentSpec, PluginSpec, SessionEventsSpec):
     """Runs Claude Code under a pinned conversation id, and resumes that very conversation."""
 
     def __init__(self) -> None:
@@ -58,8 +64,21 @@ class ClaudeCodeAgent(AgentSpec, PluginSpec):
                 f"there is no program {settings.executable!r}: install Claude Code, put its directory on PATH, "
                 "or set executable in [plugins.claude-code]"
             )
+        read_settings(split_settings(settings.arguments)[1], session.repository)
+        if settings.config_dir is not None or settings.is_default_dir:
+            return {}
         inherited = os.environ.get("CLAUDE_CONFIG_DIR")
-        return {"config_dir": str(Path(inherited).absolute())} if inherited and settings.config_dir is None else {}
+        return {"config_dir": str(Path(inherited).absolute()) if inherited else DEFAULT_DIR}
+
+    @hookimpl
+    def agent_starting(self, session: Session, prompt: str) -> None:
+        """Write the settings and the prompt file that the command names, and move a stub aside."""
+        settings = parse(session.agent_config)
+        users = read_settings(split_settings(settings.arguments)[1], session.workspace_path or session.repository)
+        conversations.set_stub_aside(session, settings.home)
+        evidence.begin(session, users)
+        if prompt:
+            prompts.keep(session, prompt)
 
     @hookimpl
     def agent_find_conversation(self, session: Session) -> Conversation | None:
@@ -69,7 +88,8 @@ class ClaudeCodeAgent(AgentSpec, PluginSpec):
     @hookimpl
     def agent_launch_command(self, session: Session) -> Sequence[str]:
         """Return the argv that starts a conversation under the pinned id."""
-        return launch.start(parse(session.agent_config), conversations.id_of(session))
+        settings = parse(session.agent_config)
+        return launch.start(settings, session, conversations.id_to_start(session, settings.home))
 
     @hookimpl
     def agent_restore_command(self, session: Session) -> Sequence[str] | None:
@@ -77,7 +97,7 @@ class ClaudeCodeAgent(AgentSpec, PluginSpec):
         settings = parse(session.agent_config)
         if not conversations.is_resumable(session, settings.home):
             return None
-        return launch.resume(settings, conversations.id_of(session))
+        return launch.resume(settings, session, conversations.id_of(session))
 
     @hookimpl
     def agent_environment(self, session: Session) -> Mapping[str, str | None]:
@@ -95,16 +115,67 @@ class ClaudeCodeAgent(AgentSpec, PluginSpec):
         return prompts.arguments(session, prompt)
 
     @hookimpl
-    def agent_prompt_accepted(self, session: Session, prompt: str) -> bool | None:
-        """Return whether the transcript holds the prompt; None when it cannot be read."""
+    def agent_prompt_state(self, session: Session, prompt: str, since: datetime | None) -> PromptState | None:
+        """Return how far the prompt got, by the client's hooks and transcript; None when it cannot be read."""
         try:
-            return conversations.holds_prompt(session, parse(session.agent_config).home, prompt)
+            return conversations.prompt_state(session, parse(session.agent_config).home, prompt, since)
         except HookError:
             return None
 
     @hookimpl
+    def agent_has_started(self, session: Session) -> bool | None:
+        """Return whether the client of the last launch has said that it is up, by its hook or its register."""
+        launched = evidence.launched_at(session)
+        started = evidence.newest(session, "start")
+        if launched is not None and started is not None and started.at >= launched:
+            return True
+        return register.of_session(parse(session.agent_config).home, session.id) is not None
+
+    @hookimpl
+    def agent_holder(self, session: Session) -> str | None:
+        """Return the live process that has the conversation open; None when none is registered."""
+        return conversations.holder(session, parse(session.agent_config).home)
+
+    @hookimpl
+    def agent_explain_screen(self, session: Session, output: str) -> str | None:
+        """Recognise the client's dialogs and errors."""
+        return screen.explain(session, output)
+
+    @hookimpl
+    def agent_is_ready(self, session: Session, output: str) -> bool | None:
+        """Return whether the client shows its input box and is at rest."""
+        if screen.input_box(output) is None or screen.explain(session, output) is not None:
+            return False
+        home = parse(session.agent_config).home
+        process = register.find(home, conversations.current_id(session, home))
+        return process is not None and process.status == "idle"
+
+    @hookimpl
+    def agent_message(self, session: Session, message: str) -> str:
+        """Return what to type so that the message stays text and arrives whole."""
+        return prompts.typed(session, message)
+
+    @hookimpl
+    def agent_holds_input(self, session: Session, output: str, message: str) -> bool | None:  # noqa: ARG002
+        """Return whether what was typed still stands in the input box."""
+        return screen.holds(output, message)
+
+    @hookimpl
     def agent_detect_activity(self, session: Session) -> ActivityState | None:
-        """Return what the client is doing, by its register of live processes or its transcript."""
+        """Return what the client is doing, by its register of live processes, its hooks and its transcript."""
         from rouser_claude_code import activity  # only listings ask for it
 
-        return activity.detect(parse(session.agent_config).home, conversations.id_of(session))
+        return activity.detect(session, parse(session.agent_config).home)
+
+    @hookimpl
+    def agent_discover(self, since: datetime | None) -> Sequence[DiscoveredConversation]:
+        """Return the conversations that the client keeps on this machine, whoever started them."""
+        from rouser_claude_code.discovery import discover  # only two commands ask for it
+
+        return discover(self._settings.home, since)
+
+    @hookimpl
+    def session_removed(self, session: Session) -> None:
+        """Remove what was kept for the session's client; its conversation stays."""
+        if session.agent == NAME:
+            evidence.forget(session)

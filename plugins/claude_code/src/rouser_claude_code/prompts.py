@@ -2,48 +2,64 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
+import re
 from pathlib import Path
 from typing import Final
 
-from rouser import HookError, Session, state_directory
-from rouser_claude_code import transcripts
+from rouser import HookError, Session
+from rouser_claude_code import evidence, transcripts
 
 # Byte for byte up to here; Linux takes 131,072 bytes in one argument (MAX_ARG_STRLEN, execve(2)).
 LONGEST_ARGUMENT: Final = 131_000
 
+# What is pasted into the client's terminal gets there whole, and at once, up to here and far beyond.
+LONGEST_MESSAGE: Final = 20_000
+
 _PREFACE: Final = "The task, word for word:\n\n"
 _POINTER: Final = "Your task is in a file, because it does not fit into a command line. Read all of it, then do it: "
 
+# The client turns a pasted tab into blanks, and takes a backslash before Enter for a line that goes on. What a
+# terminal must not get, it would not get either.
+_NOT_TYPED: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]|\\\s*\Z")
+
 
 def arguments(session: Session, prompt: str) -> list[str]:
-    """Return the argv tail that carries ``prompt``, having written it to a private file if it has to.
+    """Return the argv tail that carries ``prompt``, or that names the file which :func:`keep` writes for it."""
+    return ["--", _as_text(prompt) if _fits(prompt) else _POINTER + str(file_of(session, prompt))]
 
-    The client asks before it reads outside of its directory, so reading that one file is allowed.
+
+def keep(session: Session, prompt: str) -> None:
+    """Write ``prompt`` to its private file if no argument can carry it.
 
     :raises HookError: the file cannot be written.
     """
-    if _fits(prompt):
-        return ["--", _as_text(prompt)]
-    path = file_of(session, prompt)
-    _write(path, prompt)
-    return ["--allowedTools", f"Read(/{path})", "--", _POINTER + str(path)]
+    if not _fits(prompt):
+        _write(session, prompt)
+
+
+def typed(session: Session, message: str) -> str:
+    """Return what to type into the client so that it reads ``message``, as it is or from a private file.
+
+    :raises HookError: the file cannot be written.
+    """
+    if len(message) <= LONGEST_MESSAGE and not _NOT_TYPED.search(message):
+        return _as_text(message)
+    return _POINTER + str(_write(session, message))
 
 
 def is_sent_as(session: Session, prompt: str, text: str) -> bool:
-    """Return whether ``text`` is what :func:`arguments` makes of ``prompt``."""
-    if _fits(prompt):
-        return transcripts.is_same_text(_as_text(prompt), text)
-    return text.startswith(_POINTER) and text.endswith(f"/{file_of(session, prompt).name}")
+    """Return whether ``text`` is what the client was given for ``prompt``, as an argument or typed."""
+    if text.startswith(_POINTER):
+        return text.endswith(f"/{file_of(session, prompt).name}")
+    return transcripts.is_same_text(_as_text(prompt), text)
 
 
 def file_of(session: Session, prompt: str) -> Path:
-    """Return where a prompt is kept that no argument can carry; its name tells its text."""
+    """Return where a prompt is kept that cannot travel as it is; its name tells its text."""
     from hashlib import sha256  # few prompts are that long
 
     digest = sha256(_encode(prompt)).hexdigest()[:16]
-    return state_directory() / "prompts" / f"{session.id}-{digest}.md"
+    return evidence.directory_of(session) / "prompts" / f"{digest}.md"
 
 
 def _fits(prompt: str) -> bool:
@@ -60,17 +76,10 @@ def _encode(prompt: str) -> bytes:
     return prompt.encode(errors="surrogateescape")
 
 
-def _write(path: Path, prompt: str) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}")
+def _write(session: Session, prompt: str) -> Path:
+    path = file_of(session, prompt)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary.unlink(missing_ok=True)
-        # Created private, and renamed when whole, so that nobody reads it and no crash leaves half of it.
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(_encode(prompt))
-        temporary.replace(path)
+        evidence.write_private(path, _encode(prompt))
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise HookError(f"cannot write the prompt to {path}: {error.strerror}; make room for it there") from error
+    return path

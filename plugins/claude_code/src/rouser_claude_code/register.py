@@ -8,7 +8,9 @@ lives, known by its start time.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,36 +22,70 @@ class LiveProcess:
     """A process of the client that is alive.
 
     :ivar pid: its process id.
+    :ivar conversation_id: the conversation that it has open.
+    :ivar directory: where it was started, as it says; empty if it does not.
     :ivar status: ``idle``, ``busy``, ``waiting``, or whatever else a later client says.
     :ivar since: when it got into this status, in UTC.
     """
 
     pid: int
+    conversation_id: str
+    directory: str
     status: str
     since: datetime
 
 
 def find(home: Path, conversation_id: str) -> LiveProcess | None:
     """Return the live process that holds the conversation; None when none is registered."""
-    for entry in _entries(home):
-        if entry.get("sessionId") == conversation_id:
-            process = _alive(entry)
-            if process is not None:
+    return next((found for found in live(home) if found.conversation_id == conversation_id), None)
+
+
+def of_session(home: Path, session_id: str) -> LiveProcess | None:
+    """Return the live process that rouser started for a session, by its environment; None when none is registered."""
+    mark = f"ROUSER_SESSION_ID={session_id}".encode()
+    for process in live(home):
+        with suppress(OSError):
+            if mark in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"):
                 return process
     return None
 
 
-def start_time(pid: int) -> str | None:
-    """Return when a process was started, in the kernel's clock ticks since boot; None when it cannot be told.
+def live(home: Path) -> Iterator[LiveProcess]:
+    """Yield the registered processes that are alive."""
+    for entry in _entries(home):
+        process = _alive(entry)
+        if process is not None:
+            yield process
 
-    Field 22 of ``/proc/<pid>/stat`` (proc_pid_stat(5)), which is what the client registers on Linux.
+
+def died_since(home: Path, conversation_id: str, since: datetime | None) -> bool:
+    """Return whether a process that had the conversation open was killed: it left its entry behind.
+
+    :param since: leave entries out that were last written before, in UTC. None: none.
+    """
+    if start_time(os.getpid()) is None:
+        return False  # this system does not tell which processes run
+    return any(
+        entry.get("sessionId") == conversation_id
+        and _is_over(entry)
+        and (since is None or _moment(entry.get("updatedAt")) >= since)
+        for entry in _entries(home)
+    )
+
+
+def start_time(pid: int) -> str | None:
+    """Return when a process was started, in the kernel's clock ticks since boot.
+
+    None when it has ended, or when it cannot be told. Field 22 of ``/proc/<pid>/stat`` (proc_pid_stat(5)), which
+    is what the client registers on Linux.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
     # The second field is the program's name in parentheses, which may hold blanks and parentheses itself.
-    return stat.rpartition(")")[2].split()[19]
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in "ZX" else fields[19]
 
 
 def _entries(home: Path) -> Iterator[dict[str, Any]]:
@@ -66,10 +102,26 @@ def _entries(home: Path) -> Iterator[dict[str, Any]]:
             yield entry
 
 
+def _is_over(entry: dict[str, Any]) -> bool:
+    pid, started = entry.get("pid"), entry.get("procStart")
+    return isinstance(pid, int) and isinstance(started, str) and start_time(pid) != started
+
+
 def _alive(entry: dict[str, Any]) -> LiveProcess | None:
-    pid, started, status, since = (entry.get(key) for key in ("pid", "procStart", "status", "statusUpdatedAt"))
+    pid, started, status = entry.get("pid"), entry.get("procStart"), entry.get("status")
+    conversation_id = entry.get("sessionId")
     if not isinstance(pid, int) or not isinstance(started, str) or start_time(pid) != started:
         return None
-    if not isinstance(status, str) or not isinstance(since, int | float):
+    if not isinstance(status, str) or not isinstance(conversation_id, str):
         return None
-    return LiveProcess(pid=pid, status=status, since=datetime.fromtimestamp(since / 1000, UTC))
+    return LiveProcess(
+        pid=pid,
+        conversation_id=conversation_id,
+        directory=str(entry.get("cwd") or ""),
+        status=status,
+        since=_moment(entry.get("statusUpdatedAt")),
+    )
+
+
+def _moment(milliseconds: object) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000 if isinstance(milliseconds, int | float) else 0, UTC)

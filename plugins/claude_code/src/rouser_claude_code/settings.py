@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ from typing import Any, Final
 from rouser import HookError
 
 KEYS: Final = ("arguments", "config_dir", "executable", "model", "permission_mode")
+
+DEFAULT_DIR: Final = "default"
 
 # The choices of `claude --permission-mode` in 2.1.330; `default` is not listed by --help but taken, for `manual`.
 PERMISSION_MODES: Final = ("acceptEdits", "auto", "bypassPermissions", "default", "dontAsk", "manual", "plan")
@@ -45,6 +48,8 @@ class Settings:
     :ivar permission_mode: one of ``PERMISSION_MODES``. None: the client's own default.
     :ivar arguments: more arguments for the client; where they repeat an option, they win.
     :ivar config_dir: the client's configuration directory. None: what the environment says.
+    :ivar is_default_dir: whether it is the client's own default, whatever the environment says. The client does
+        not treat its default directory the same when a variable names it.
     """
 
     executable: str = "claude"
@@ -52,13 +57,14 @@ class Settings:
     permission_mode: str | None = None
     arguments: tuple[str, ...] = ()
     config_dir: Path | None = None
+    is_default_dir: bool = False
 
     @property
     def home(self) -> Path:
         """The directory in which the client keeps its transcripts and its register of live processes."""
         if self.config_dir is not None:
             return self.config_dir
-        configured = os.environ.get("CLAUDE_CONFIG_DIR")
+        configured = None if self.is_default_dir else os.environ.get("CLAUDE_CONFIG_DIR")
         return Path(configured) if configured else Path.home() / ".claude"
 
 
@@ -71,13 +77,49 @@ def parse(table: Mapping[str, Any]) -> Settings:
     unknown = sorted(set(table) - set(KEYS))
     if unknown:
         raise HookError(f"unknown setting {unknown[0]!r}: allowed are {', '.join(KEYS)}")
+    config_dir = _text(table, "config_dir")
     return Settings(
         executable=os.path.expanduser(_text(table, "executable") or "claude"),  # noqa: PTH111  # a bare name stays one
         model=_text(table, "model"),
         permission_mode=_permission_mode(_text(table, "permission_mode")),
         arguments=_arguments(table.get("arguments", ())),
-        config_dir=_directory(_text(table, "config_dir")),
+        config_dir=None if config_dir == DEFAULT_DIR else _directory(config_dir),
+        is_default_dir=config_dir == DEFAULT_DIR,
     )
+
+
+def split_settings(arguments: Sequence[str]) -> tuple[list[str], str | None]:
+    """Return the arguments without any ``--settings``, and the value of the last one, which the client would take."""
+    rest: list[str] = []
+    value: str | None = None
+    words = iter(arguments)
+    for word in words:
+        if word == "--settings":
+            value = next(words, None)
+        elif word.startswith("--settings="):
+            value = word.partition("=")[2]
+        else:
+            rest.append(word)
+    return rest, value
+
+
+def read_settings(value: str | None, directory: Path) -> Mapping[str, Any]:
+    """Return what ``--settings`` with this value means to the client: JSON, or a file that holds it.
+
+    :param value: None: nothing.
+    :param directory: where the client runs; a relative path counts from there.
+    :raises HookError: it cannot be read.
+    """
+    if value is None:
+        return {}
+    try:
+        text = value if value.lstrip().startswith("{") else (directory / Path(value).expanduser()).read_text()
+        found = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise HookError(f"the argument --settings {value!r:.80} cannot be read: {error}; mend it") from error
+    if not isinstance(found, dict):
+        raise HookError(f"the argument --settings {value!r:.80} holds no JSON object; mend it")
+    return found
 
 
 def _text(table: Mapping[str, Any], key: str) -> str | None:
@@ -98,7 +140,7 @@ def _directory(value: str | None) -> Path | None:
         return None
     path = Path(value).expanduser()
     if not path.is_absolute():
-        raise HookError(f"config_dir is {value!r}: it must be an absolute path")
+        raise HookError(f"config_dir is {value!r}: it must be an absolute path, or {DEFAULT_DIR!r}")
     return path
 
 

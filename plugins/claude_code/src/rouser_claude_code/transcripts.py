@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +29,8 @@ CONVERSATION: Final = ("user", "assistant", "system")
 # The client writes JSON without blanks, and quotes inside of strings are escaped, so these bytes are in every
 # record of the type; finding them is many times cheaper than parsing the records that are not wanted.
 _MARKS: Final = {kind: f'"type":"{kind}"'.encode() for kind in CONVERSATION}
+
+_PASTED: Final = re.compile(r"\A\s*<pasted_content id=\"\w+\">\n(.*)\n</pasted_content id=\"\w+\">\s*\Z", re.DOTALL)
 
 _FOR_THE_CLIENT: Final = ("<command-", "<local-command-", "<bash-", "[Request interrupted by user")
 
@@ -134,6 +138,30 @@ def text_of(record: dict[str, Any]) -> str | None:
     return "\n".join(str(block.get("text", "")) for block in blocks if block.get("type") == "text")
 
 
+def time_of(record: dict[str, Any]) -> datetime:
+    """Return when a record was made, in UTC; long ago when it does not say."""
+    try:
+        return datetime.fromisoformat(record["timestamp"])
+    except (KeyError, TypeError, ValueError):
+        return datetime.fromtimestamp(0, UTC)
+
+
+def newest_in(home: Path, directory: Path) -> Path | None:
+    """Return the conversation that was last written to of those that ran in ``directory``; None when there is none.
+
+    :raises HookError: the transcripts cannot be read.
+    """
+    try:
+        paths = sorted((home / "projects").glob("*/*.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
+    except OSError as error:
+        raise unreadable(home / "projects", error) from error
+    for path in paths:
+        first = next(records(path, CONVERSATION), None)
+        if first is not None and first.get("cwd") == str(directory):
+            return path
+    return None
+
+
 def is_said(record: dict[str, Any]) -> bool:
     """Return whether a ``user`` record of the main conversation was not made up by the client."""
     made_up = ("isMeta", "isSidechain", "isCompactSummary")
@@ -156,14 +184,16 @@ def is_for_the_client(record: dict[str, Any]) -> bool:
 def is_same_text(one: str, other: str) -> bool:
     r"""Return whether two texts look the same.
 
-    The client takes invisible characters out of the prompt on its command line, and turns ``\r\n`` into
-    ``\n``, so its record of a prompt need not be the same string.
+    The client takes invisible characters out of the prompt on its command line, turns ``\r\n`` into ``\n``, cuts
+    blanks off the end of what is typed, and marks what was pasted and is long, so its record of a prompt need not
+    be the same string.
     """
-    return one == other or _visible(one) == _visible(other)
+    return one == other or _visible(one) == _visible(_PASTED.sub(r"\1", other))
 
 
 def _visible(text: str) -> str:
-    return "".join(c for c in text if c in "\n\t" or (unicodedata.category(c)[0] != "C" and c != "\ufffd"))
+    kept = (c for c in text if c in "\n\t" or (unicodedata.category(c)[0] != "C" and c != "\ufffd"))
+    return "".join(kept).strip()
 
 
 def unreadable(path: Path, error: OSError) -> HookError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ _RETRY_SECONDS: Final = 0.01
 _EXITING_SECONDS: Final = 4.0  # for how long a server may take to exit, once it was told to
 _CLEANUP_SHARE: Final = 0.2  # of the time that is left, kept back to undo what did not succeed
 _CREATED: Final = "#{pane_pid} #{pid} #{socket_path}"
+_CREATED_PATTERN: Final = re.compile(r"(?P<pane>\d+) (?P<server>\d+) (?P<socket>.+)\n?")
 
 
 def create(
@@ -78,9 +80,11 @@ def _new_session(server: Server, token: str, session: Session, *, name: str, cwd
         with contextlib.suppress(HookError):
             kill(server, token, list_panes(server, f"#{{==:#{{{HOME}}},{token}}}", time_left() / 2))
         raise
-    pane_pid, server_pid, socket = printed.rstrip("\n").split(" ", 2)
-    agent = Process.identify(int(pane_pid))
-    return Handle(token, session.id, name, Process.identify(int(server_pid)), agent, socket)
+    created = _CREATED_PATTERN.fullmatch(printed)
+    if not created:
+        raise HookError(f"tmux answered {printed[:80]!r} to new-session; is another program called tmux?")
+    server_process, agent = (Process.identify(int(created[field])) for field in ("server", "pane"))
+    return Handle(token, session.id, name, server_process, agent, created["socket"])
 
 
 def _commands(token: str, session: Session, name: str, cwd: Path, path: Path) -> list[list[str]]:

@@ -84,7 +84,7 @@ def _all_panes(handle: Handle, seconds: float) -> list[Pane]:
 
 
 def _is_in_pane(handle: Handle, panes: Iterable[Pane]) -> bool:
-    return any(pane.holds_agent and pane.pid == handle.agent.pid for pane in panes)
+    return any(pane.holds_agent and pane.agent_pid == str(handle.agent.pid) for pane in panes)
 
 
 def _judge(handle: Handle, panes: Iterable[Pane], patience: float) -> bool:

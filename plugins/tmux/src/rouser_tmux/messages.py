@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 from rouser import HookError
+from rouser_tmux.adoption import require_listening
 from rouser_tmux.handle import Handle
 from rouser_tmux.panes import find_one
 
@@ -30,12 +31,28 @@ def send(handle: Handle, message: str) -> None:
     pane = find_one(handle)
     if not pane.holds_agent:
         raise HookError(f"the agent in tmux session {handle.name} has ended; restore it first")
+    require_listening(pane, handle)
     if pane.input_off:
         raise HookError(
             f"the pane of {handle.name} takes no input: enable it with"
             f" tmux -S {handle.socket} select-pane -e -t {pane.id}"
         )
     _paste(handle, pane.id, text)
+
+
+def submit(handle: Handle) -> None:
+    """Paste a carriage return, and nothing else.
+
+    :raises HookError: the agent has ended, or the server does not answer.
+    """
+    pane = find_one(handle)
+    if not pane.holds_agent:
+        raise HookError(f"the agent in tmux session {handle.name} has ended; restore it first")
+    name = f"rouser-{os.urandom(8).hex()}"
+    handle.tmux.run(
+        ["set-buffer", "-b", name, "\r"],
+        ["paste-buffer", "-r", "-d", "-b", name, "-t", pane.id],
+    )
 
 
 def clean(message: str) -> str:

@@ -16,7 +16,10 @@ RUNTIME: Final = "@rouser_runtime"
 SESSION: Final = "@rouser_session"
 NAME: Final = "@rouser_name"
 PID: Final = "@rouser_pid"
+ADOPTED: Final = "@rouser_adopted"
 HOME: Final = "@rouser_home"
+MARKS: Final = (RUNTIME, SESSION, NAME, PID, ADOPTED)
+"""What is set on the pane of a runtime."""
 
 _FIELDS: Final = (
     RUNTIME,
@@ -24,6 +27,7 @@ _FIELDS: Final = (
     SESSION,
     NAME,
     PID,
+    ADOPTED,
     "pane_pid",
     "pane_dead",
     "pane_input_off",
@@ -46,7 +50,8 @@ class Pane:
     :ivar home: the runtime that the tmux session around it was created for.
     :ivar rouser_session: id of the rouser session.
     :ivar name: the name that the runtime was created under.
-    :ivar agent_pid: pid of the process that it was created with.
+    :ivar agent_pid: pid of the process that it was created with, or that it was adopted for.
+    :ivar adopted: when that process started, if the pane is the user's own and was adopted; else empty.
     :ivar pid: pid of the process that runs in it, or ran until it ended.
     :ivar dead: whether that process has ended.
     :ivar input_off: whether tmux takes no input for it.
@@ -63,6 +68,7 @@ class Pane:
     rouser_session: str
     name: str
     agent_pid: str
+    adopted: str
     pid: int
     dead: bool
     input_off: bool
@@ -80,8 +86,11 @@ class Pane:
 
     @property
     def holds_agent(self) -> bool:
-        """Whether the process that it was created with has not ended, as far as tmux knows."""
-        return not self.dead and self.agent_pid == str(self.pid)
+        """Whether the process that it was created with has not ended, as far as tmux knows.
+
+        Of an agent in a pane that was adopted, tmux knows nothing: it may run below a shell.
+        """
+        return not self.dead and (self.adopted != "" or self.agent_pid == str(self.pid))
 
     @property
     def target(self) -> str:
@@ -89,8 +98,9 @@ class Pane:
         return f"{self.session}:{self.window}.{self.id}"
 
     def handle(self) -> Handle:
-        """Return the handle that was made when the runtime was created."""
-        server, agent = Process.identify(self.server_pid), Process.identify(self.pid)
+        """Return the handle that was made when the runtime was created or adopted."""
+        agent = Process(int(self.agent_pid), self.adopted) if self.adopted else Process.identify(self.pid)
+        server = Process.identify(self.server_pid)
         return Handle(self.token, self.rouser_session, self.name, server, agent, self.socket)
 
 
@@ -161,13 +171,14 @@ def _find(handle: Handle, condition: str) -> list[Pane]:
 
 def _parse(line: str) -> Pane:
     try:
-        token, home, session, name, agent, pid, dead, off, history, *ids, server, socket = line.split(" ", 13)
+        token, home, session, name, agent, adopted, pid, dead, off, history, *ids, server, socket = line.split(" ", 14)
         return Pane(
             token,
             home,
             session,
             name,
             agent,
+            adopted,
             int(pid),
             dead == "1",
             off == "1",

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from rouser import Diagnosis, DiscoveredRuntime, HookError, PluginSpec, RuntimeSpec, Session, hookimpl
+from rouser_tmux.adoption import adopt, require_agent
 from rouser_tmux.client import Server
 from rouser_tmux.creation import create
 from rouser_tmux.destruction import destroy
 from rouser_tmux.diagnosis import diagnose
 from rouser_tmux.handle import Handle
 from rouser_tmux.liveness import discover, is_alive, list_alive
-from rouser_tmux.messages import send
+from rouser_tmux.messages import send, submit
 from rouser_tmux.panes import find_one
 from rouser_tmux.screen import attach_command, last_lines
 
@@ -46,6 +47,13 @@ class TmuxRuntime(RuntimeSpec, PluginSpec):
         return {"socket": str(directory / "tmux.sock")}
 
     @hookimpl
+    def plugin_available(self) -> str | None:
+        """Return that there is no tmux, if there is none."""
+        import shutil  # 4 ms
+
+        return None if shutil.which("tmux") else "tmux is not installed, or not on PATH"
+
+    @hookimpl
     def plugin_diagnose(self) -> Sequence[Diagnosis]:
         """Look at tmux, its version, the server and the directory of launch files."""
         return list(diagnose(self._server))
@@ -73,6 +81,11 @@ class TmuxRuntime(RuntimeSpec, PluginSpec):
         send(Handle.parse(handle), message)
 
     @hookimpl
+    def runtime_submit(self, handle: str) -> None:
+        """Submit what stands typed in the agent's pane."""
+        submit(Handle.parse(handle))
+
+    @hookimpl
     def runtime_destroy(self, handle: str) -> None:
         """End the tmux session and the agent's processes."""
         destroy(Handle.parse(handle))
@@ -80,7 +93,10 @@ class TmuxRuntime(RuntimeSpec, PluginSpec):
     @hookimpl
     def runtime_get_output(self, handle: str, lines: int) -> str:
         """Return the last lines of the agent's pane, also after the agent has ended."""
-        return last_lines(find_one(Handle.parse(handle)), lines)
+        parsed = Handle.parse(handle)
+        pane = find_one(parsed)
+        require_agent(pane, parsed)
+        return last_lines(pane, lines)
 
     @hookimpl
     def runtime_attach_command(self, handle: str) -> Sequence[str]:
@@ -91,6 +107,12 @@ class TmuxRuntime(RuntimeSpec, PluginSpec):
     def runtime_discover(self) -> Sequence[DiscoveredRuntime]:
         """Return the runtimes on the configured server whose agents run."""
         return discover(self._server)
+
+    @hookimpl
+    def runtime_adopt(self, session: Session, pid: int) -> str | None:
+        """Mark the pane that the process runs in, whichever server it is on; change nothing else."""
+        handle = adopt(self._server, session, pid)
+        return None if handle is None else str(handle)
 
 
 def _server_at(socket: object) -> Server:

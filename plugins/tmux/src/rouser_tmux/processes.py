@@ -31,7 +31,10 @@ class _Stat(NamedTuple):
 
     state: str
     parent: int
+    group: int
     session: int
+    terminal: int
+    foreground: int
     start: str
 
 
@@ -81,12 +84,13 @@ class Family:
     :param leaders: session leaders, alive or not.
     :param mark: how the ``TMUX`` variable of the members begins. Once a leader is gone, its number may be
         another's; what claims to be of its session must then carry this mark.
+    :param others: members that lead no session.
     """
 
-    def __init__(self, leaders: Iterable[Process], mark: str) -> None:
+    def __init__(self, leaders: Iterable[Process], mark: str, others: Iterable[Process] = ()) -> None:
         self._leaders = tuple(leaders)
         self._mark = f"TMUX={mark}".encode(errors="surrogateescape")
-        self._known: set[Process] = set()
+        self._known: set[Process] = set(others)
 
     def living(self) -> list[Process]:
         """Return the members that run now, the one that asks left out."""
@@ -163,6 +167,31 @@ def are_visible() -> bool:
     return _read_stat(os.getpid()) is not None
 
 
+def ancestry(pid: int) -> list[int]:
+    """Return a process, its parent, and so on, up to the one that has none; empty if there is no such process."""
+    pids: list[int] = []
+    while (stat := _read_stat(pid)) and pid not in pids:
+        pids.append(pid)
+        pid = stat.parent
+    return pids
+
+
+def is_in_foreground(pid: int) -> bool:
+    """Return whether what is typed into its terminal reaches the process, rather than a shell around it."""
+    stat = _read_stat(pid)
+    return stat is not None and stat.group == stat.foreground
+
+
+def variable(pid: int, name: str) -> str:
+    """Return a variable of the environment that a process was started with; empty if unset or not to be read."""
+    try:
+        environ = (_PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return ""
+    prefix = os.fsencode(f"{name}=")
+    return next((os.fsdecode(entry[len(prefix) :]) for entry in environ.split(b"\0") if entry.startswith(prefix)), "")
+
+
 def command_line(pid: int) -> bytes:
     """Return the argv of a process, each element ended by NUL; empty for one that has ended."""
     try:
@@ -194,7 +223,8 @@ def _read_stat(pid: int) -> _Stat | None:
             fields = file.read().rpartition(b")")[2].split()
     except OSError:
         return None
-    return _Stat(fields[0].decode(), int(fields[1]), int(fields[3]), f"{fields[19].decode()}.{_boot()}")
+    parent, group, session, terminal, foreground = map(int, fields[1:6])
+    return _Stat(fields[0].decode(), parent, group, session, terminal, foreground, f"{fields[19].decode()}.{_boot()}")
 
 
 @functools.cache

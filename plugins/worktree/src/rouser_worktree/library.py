@@ -58,10 +58,11 @@ class SupervisedGit(git.Git):
     but not remove those of another repository. Its ``Repo`` reads the latter too, so it is not used.
     """
 
-    __slots__ = ("_inherited", "_reserve")
+    __slots__ = ("_directory", "_inherited", "_reserve")
 
     def __init__(self, directory: Path, git_dir: Path | None = None) -> None:
         super().__init__(str(directory))
+        self._directory = directory  # GitPython's own has $VARIABLES and ~ in it expanded
         self._inherited: tuple[int, ...] = ()
         self._reserve = 0.0
         if git_dir is not None:
@@ -84,9 +85,8 @@ class SupervisedGit(git.Git):
         """
         if unknown := options.keys() - {"with_extended_output", "with_exceptions"}:
             raise TypeError(f"not supported here: {', '.join(sorted(unknown))}")
-        directory = Path(self.working_dir or "/")
         for attempt in range(_ATTEMPTS):
-            done = run(list(command), directory, seconds_for_git(self._reserve), self._inherited)
+            done = run(list(command), self._directory, seconds_for_git(self._reserve), self._inherited)
             if not done.status or not _COLLISION.search(done.errors):
                 break
             time.sleep(min(_PAUSE * (attempt + 1), time_left() / 4))

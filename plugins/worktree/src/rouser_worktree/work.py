@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rouser import HookError
 from rouser_worktree.library import SupervisedGit
 from rouser_worktree.links import Link
 from rouser_worktree.repository import HEADS
@@ -92,7 +93,7 @@ def own_commits(git: SupervisedGit, branch: str | None, start: str | None, *, pu
     if start:
         elsewhere.append(start)
     # A start that was rewritten and collected is no reason to fail; a tip that is not there yet has no commits.
-    return int(git.rev_list("--count", "--ignore-missing", tip, "--not", *elsewhere, "--"))
+    return _number(git.rev_list("--count", "--ignore-missing", tip, "--not", *elsewhere, "--"))
 
 
 def under_way(private: Path) -> str:
@@ -139,8 +140,14 @@ def _submodule_commits(path: Path) -> int:
         inner = path / name
         if mode.startswith(_SUBMODULE_MODE) and (inner / ".git").exists():
             commits = SupervisedGit(inner).rev_list("--count", "HEAD", "--branches", "--not", "--remotes", "--")
-            total += int(commits) + _submodule_commits(inner)
+            total += _number(commits) + _submodule_commits(inner)
     return total
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise HookError(f"git rev-list --count answered {text[:80]!r}; is another program called git?")
+    return int(text)
 
 
 def _count(number: int, noun: str) -> str:

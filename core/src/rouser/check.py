@@ -1,0 +1,52 @@
+"""``rouser plugins check``: the conformance tests in a pytest of their own, against an installed plugin."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from rouser.config import Config
+from rouser.errors import ConfigError
+from rouser.host import Host
+
+
+def check_plugin(
+    name: str, config: Config, *, programs: Sequence[str] = (), expression: str = "", arguments: Sequence[str] = ()
+) -> int:
+    """Run the conformance tests of every kind that a plugin serves; return 0, or 1 when one fails.
+
+    :param programs: what the plugin runs, to be replaced by programs that hang, deny or are not there.
+    :param expression: limits the tests, as pytest's ``-k`` does; empty for all.
+    :param arguments: what stands behind ``--`` for an agent.
+    :raises ConfigError: pytest is missing, or the plugin cannot be kept apart from what is the user's.
+    :raises PluginError: there is no such plugin, or it is not loaded.
+    """
+    if find_spec("pytest") is None:
+        raise ConfigError('the conformance tests need pytest: pip install "rouser[testing]"')
+    host = Host.load(config.plugins, config.hook_timeout)
+    info = next((info for info in host.plugins if info.name == name), None)
+    kinds = [kind for kind in ("runtime", "agent", "workspace") if info is not None and kind in info.kinds]
+    host.require(name, kinds[0] if kinds else "runtime")
+    if set(kinds) & {"runtime", "workspace"} and not host.implements(name, "plugin_scratch_settings"):
+        raise ConfigError(f"{name} cannot be run apart from your own sessions: it lacks plugin_scratch_settings")
+    settings = dict(config.plugins.get(name, {}))
+    task = {"name": name, "config": settings | ({"arguments": list(arguments)} if arguments else {})}
+    with tempfile.TemporaryDirectory(prefix="rouser-check-") as directory:
+        # A configuration of its own, so that no pytest.ini around the current directory has a say.
+        ini = Path(directory, "pytest.ini")
+        ini.write_text("[pytest]\n", encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-c", str(ini), "-p", "no:cacheprovider", "-p", "no:randomly", "-ra"]
+        command += ["-k", expression] if expression else []
+        done = subprocess.run(
+            [*command, "--pyargs", "rouser.testing.installed"],
+            cwd=directory,
+            env={**os.environ, "ROUSER_KIT_TASK": json.dumps(task | {"programs": list(programs)})},
+            check=False,
+        )
+    return 0 if done.returncode == 0 else 1
