@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import sys
 import time
 import types
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from doc_pages import DOCS, blocks, table_rows
 
-from rouser import ActivityState, Conversation, Evidence, HookError, RestoreOutcome, Session, SessionStatus
+from rouser import ActivityState, Conversation, Evidence, HookError, PromptState, RestoreOutcome, Session, SessionStatus
 from rouser.errors import PluginCallError
 from rouser.hookspecs import KINDS, hooks_of, is_optional
 from rouser.host import Host
@@ -30,6 +31,18 @@ def page_of(hook: str) -> Path:
 
 def test_every_hook_has_a_page_and_every_page_a_hook():
     assert {page.stem for page in (DOCS / "hooks").glob("*.md")} == set(HOOKS)
+
+
+def test_the_list_of_hooks_has_each_with_the_first_sentence_of_its_page():
+    assert table_rows(DOCS / "hooks.md", "Hook") == [
+        [f"[{hook}](hooks/{hook}.md)", "optional" if is_optional(spec, hook) else "required", first_sentence(hook)]
+        for hook, (_, spec) in HOOKS.items()
+    ]
+
+
+def first_sentence(hook: str) -> str:
+    paragraph = page_of(hook).read_text().split("\n\n")[1]
+    return " ".join(paragraph.split()).partition(". ")[0].removesuffix(".") + "."
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -103,10 +116,15 @@ def call_runtime(host, hook, session, tmp_path, capsys, monkeypatch):
         assert isinstance(caught.value.__cause__, HookError)
         if hook == "runtime_get_output":
             wait_until(lambda: runtime.get_output(handle, 1) == "hello")
+        if hook == "runtime_submit":
+            runtime.submit(handle)
         if hook == "runtime_attach_command":
             assert runtime.attach_command(handle)[0] == "tail"
         if hook == "runtime_list_alive":
             assert runtime.list_alive([handle, "gone:1:never"]) == {handle: True, "gone:1:never": False}
+        if hook == "runtime_adopt":
+            assert runtime.adopt(session, int(handle.split(":")[1])) == handle
+            assert runtime.adopt(session, os.getpid()) is None
         if hook == "runtime_discover":
             assert [(found.handle, found.session_id) for found in runtime.discover()] == [(handle, session.id)]
     finally:
@@ -142,19 +160,62 @@ def call_agent(host, hook, session, tmp_path, capsys, monkeypatch):
     if hook == "agent_prompt_arguments":
         assert agent.prompt_arguments(session, prompt) == ("--", prompt)
         assert agent.prompt_arguments(session, "x" * 200_000) is None
-    if hook == "agent_prompt_accepted":
-        assert agent.prompt_accepted(session, prompt) is False
-    if hook == "agent_is_ready":
-        assert agent.is_ready(session, "hello\nscribe> ") is True
+    if hook == "agent_prompt_state":
+        assert agent.prompt_state(session, prompt) is PromptState.QUEUED
     log.parent.mkdir()
     log.write_text(f"user: {prompt}\nassistant: on it\n")
     assert agent.restore_command(session)[:3] == ("scribe", "--resume", session.id)
-    if hook == "agent_prompt_accepted":
-        assert agent.prompt_accepted(session, prompt) is True
+    if hook == "agent_prompt_state":
+        assert agent.prompt_state(session, prompt) is PromptState.DURABLE
+        assert agent.prompt_state(session, prompt, datetime.now(UTC) + timedelta(hours=1)) is PromptState.QUEUED
+    AGENT_CHECKS.get(hook, lambda *_: None)(agent, session, log)
     if hook == "agent_detect_activity":
         assert agent.detect_activity(session) is ActivityState.ACTIVE
     if hook == "agent_discover":
-        assert [found.conversation.id for found in host.call("example", hook)] == [session.id]
+        found = agent.discover(None)
+        assert [(item.id, item.first_words) for item in found] == [(session.id, prompt.splitlines()[0])]
+        assert agent.discover(datetime.now(UTC) + timedelta(hours=1)) == []
+
+
+def check_starting(agent, session, log):
+    agent.starting(session, "fix it")
+    assert log.with_suffix(".settings").exists()
+
+
+def check_holder(agent, session, log):
+    assert agent.holder(session) is None
+    log.with_suffix(".pid").write_text(str(os.getpid()))
+    assert agent.holder(session) == f"process {os.getpid()}"
+
+
+def check_start(agent, session, log):
+    assert agent.has_started(session) is False
+    log.with_suffix(".ready").touch()
+    assert agent.has_started(session) is True
+
+
+def check_explanation(agent, session, log):
+    assert session.short_id in agent.explain_screen(session, "Trust this directory? [y/N] ")
+    assert agent.explain_screen(session, "scribe> ") is None
+
+
+def check_input(agent, session, log):
+    assert agent.holds_input(session, "scribe> hello\n", "hello") is True
+    assert agent.holds_input(session, "scribe> ", "hello") is False
+
+
+def check_message(agent, session, log):
+    assert agent.message(session, ":quit") == "Word for word: :quit"
+
+
+AGENT_CHECKS = {
+    "agent_starting": check_starting,
+    "agent_holder": check_holder,
+    "agent_has_started": check_start,
+    "agent_explain_screen": check_explanation,
+    "agent_holds_input": check_input,
+    "agent_message": check_message,
+}
 
 
 def call_workspace(host, hook, session, tmp_path, capsys, monkeypatch):
@@ -201,6 +262,8 @@ def call_plugin(host, hook, session, tmp_path, capsys, monkeypatch):
     if hook == "plugin_scratch_settings":
         settings = host.call("example", hook, directory=tmp_path)
         assert settings == {"file": str(tmp_path / "restored.log")}
+    if hook == "plugin_available":
+        assert Runtime(host, "example").unavailable() is None
     if hook == "plugin_diagnose":
         assert Runtime(host, "example").diagnose()[0].ok
     outcome = RestoreOutcome(session=session, launch_command=(), runtime_handle="h", resumed=True, prompt_sent=False)

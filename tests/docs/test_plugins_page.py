@@ -29,7 +29,7 @@ def installed(tmp_path):
     metadata.joinpath("METADATA").write_text(f"Name: {project['name']}\nVersion: {project['version']}\n")
     entries = "".join(f"{name} = {value}\n" for name, value in project["entry-points"]["rouser"].items())
     metadata.joinpath("entry_points.txt").write_text(f"[rouser]\n{entries}")
-    (site / "rouser_process.py").write_text(blocks(PAGE, "python")[0])
+    (site / "rouser_pipes.py").write_text(blocks(PAGE, "python")[0])
     return site
 
 
@@ -39,7 +39,7 @@ def rouser(installed, repository, tmp_path):
     environment = {
         **os.environ,
         "PYTHONPATH": str(installed),
-        "ROUSER_PROCESS_DIRECTORY": str(tmp_path / "processes"),
+        "ROUSER_PIPES_DIRECTORY": str(tmp_path / "processes"),
         "ROUSER_WORKTREE_BASE": str(tmp_path / "worktrees"),
     }
 
@@ -82,10 +82,10 @@ def wait_until(condition, seconds=10.0):
 
 def test_the_runtime_is_installed_by_its_entry_point_and_restores_a_session(rouser):
     found = {item["name"]: item for item in json.loads(rouser("plugins", "--json"))}
-    assert found["process"]["status"] == "loaded"
-    assert found["process"]["distribution"] == "rouser-process"
+    assert found["pipes"]["status"] == "loaded"
+    assert found["pipes"]["distribution"] == "rouser-pipes"
 
-    rouser("spawn", "fix it", "--name", "login", "--runtime", "process", "--agent", "command", "--", "cat")
+    rouser("spawn", "fix it", "--name", "login", "--runtime", "pipes", "--agent", "command", "--", "cat")
     session = json.loads(rouser("show", "login", "--json"))
     assert session["alive"] is True
     os.kill(agent_pid(session), 9)
@@ -104,13 +104,13 @@ def test_the_runtime_is_installed_by_its_entry_point_and_restores_a_session(rous
 
 
 def test_the_runtime_refuses_a_setting_that_it_does_not_know(rouser, monkeypatch, installed):
-    monkeypatch.setenv("ROUSER_PROCESS_COLOUR", "red")
+    monkeypatch.setenv("ROUSER_PIPES_COLOUR", "red")
     namespace: dict[str, object] = {}
-    exec(compile(blocks(PAGE, "python")[0], "rouser_process", "exec"), namespace)
-    host = Host(settings={"process": {"colour": "red"}})
-    host.register(namespace["ProcessRuntime"], "process")
+    exec(compile(blocks(PAGE, "python")[0], "rouser_pipes", "exec"), namespace)
+    host = Host(settings={"pipes": {"colour": "red"}})
+    host.register(namespace["ProcessRuntime"], "pipes")
     with pytest.raises(Exception, match="allowed is: directory"):
-        Runtime(host, "process").is_alive("login:1:x")
+        Runtime(host, "pipes").is_alive("login:1:x")
 
 
 def test_the_wrapper_runs_around_another_plugins_hook(capsys):

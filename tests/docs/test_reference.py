@@ -30,13 +30,23 @@ def test_every_command_has_a_page_and_every_page_a_command():
     assert {page.stem for page in (DOCS / "commands").glob("*.md")} == set(COMMANDS)
 
 
+def test_the_list_of_commands_says_what_the_help_says():
+    assert [(row[0], row[1]) for row in table_rows(DOCS / "commands.md", "Command")] == [
+        (f"[{name}](commands/{name}.md)", text) for name, text in COMMANDS.items()
+    ]
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_page_lists_exactly_the_options_of_the_command(name):
     written = {option for row in table_rows(DOCS / "commands" / f"{name}.md", "Option") for option in options_in(row)}
-    known = {
-        text for parameter in command(name).params if isinstance(parameter, click.Option) for text in parameter.opts
-    }
+    known = {text for parameter in all_parameters(command(name)) for text in parameter.opts if text.startswith("-")}
     assert written == known
+
+
+def all_parameters(found: click.Command) -> list[click.Parameter]:
+    """Return the parameters of a command and of its own commands."""
+    inner = found.commands.values() if isinstance(found, click.Group) else ()
+    return [*found.params, *(parameter for each in inner for parameter in all_parameters(each))]
 
 
 def options_in(row: list[str]) -> list[str]:
@@ -119,7 +129,7 @@ def test_every_variable_that_the_code_reads_is_on_the_configuration_page():
     page = (DOCS / "configuration.md").read_text()
     source = "".join(path.read_text() for path in (ROOT / "core" / "src").rglob("*.py"))
     read = set(re.findall(r"\"(ROUSER_[A-Z_]+|NO_COLOR)\"", source))
-    internal = {"ROUSER_DEMO_CONVERSATIONS"}
+    internal = {"ROUSER_DEMO_CONVERSATIONS", "ROUSER_KIT", "ROUSER_KIT_TASK"}
     assert {name for name in read - internal if f"`{name}`" not in page} == set()
 
 
