@@ -1,25 +1,43 @@
-# Every target is one command on a fresh machine with Python 3.11, git, make and tmux.
+# Every target is one command on a fresh machine with Python 3.11, git and make; the tests also need tmux.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-DISTRIBUTIONS := core plugins/tmux plugins/worktree plugins/claude_code plugins/command
+DISTRIBUTIONS := core plugins/tmux plugins/worktree plugins/claude_code plugins/command plugins/process plugins/clone
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
+SITE := build/docs
 
-.PHONY: demo test lint format wheels clean programs
+# The real client that `make test-agents` runs; a newer one may draw other screens and keep other records.
+CLAUDE_VERSION := 2.1.330
+CLIENT := .cache/agents/claude-code-$(CLAUDE_VERSION)/claude
+ROUNDS ?= 100
+
+.PHONY: demo test test-agents drill lint docs format wheels clean git tmux
 .DEFAULT_GOAL := demo
 
-demo: $(READY) programs  ## Watch terminated sessions come back.
+demo: $(READY) git  ## Watch terminated sessions come back.
 	$(BIN)/rouser demo
 
-test: $(READY) programs  ## Run all tests.
+test: $(READY) git tmux  ## Run all tests.
 	$(BIN)/pytest -n auto $(ARGS)
+
+test-agents: $(READY) git tmux $(CLIENT)  ## Run the tests with the real Claude Code, against a stand-in for its API.
+	ROUSER_TEST_CLAUDE=$(abspath $(CLIENT)) $(BIN)/python tests/agents/isolate.py $(BIN)/pytest -n 2 tests/agents $(ARGS)
+
+drill: $(READY) git tmux $(CLIENT)  ## Crash and restore sessions of the real Claude Code, ROUNDS=100 times.
+	ROUSER_TEST_CLAUDE=$(abspath $(CLIENT)) $(BIN)/python tests/agents/isolate.py $(BIN)/python tests/agents/drill.py --rounds $(ROUNDS) $(ARGS)
 
 lint: $(READY)  ## Check style, types and layers.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(DOCS_READY)  ## Build the documentation into build/docs; a warning is an error.
+	rm -rf $(SITE)
+	$(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet --conf-dir docs --doctree-dir .cache/doctrees . $(SITE)
+	@echo "the first page is $(SITE)/index.html"
 
 format: $(READY)
 	$(BIN)/ruff check --fix
@@ -30,11 +48,20 @@ wheels: $(READY)  ## Build every distribution into dist/.
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist $(addprefix ./,$(DISTRIBUTIONS))
 
 clean:
-	rm -rf $(VENV) .cache dist
+	rm -rf $(VENV) .cache build dist
 
-programs:
+git:
 	@command -v git >/dev/null || { echo "error: git is not installed; install it with your system's package manager" >&2; exit 1; }
+
+tmux:
 	@command -v tmux >/dev/null || { echo "error: tmux is not installed; install it with your system's package manager" >&2; exit 1; }
+
+# One native binary in a package of its own for each platform; the package around it would only pick one.
+$(CLIENT):
+	@command -v npm >/dev/null || { echo "error: npm is not installed; install it with your system's package manager" >&2; exit 1; }
+	npm install --silent --no-audit --no-fund --no-save --ignore-scripts --prefix $(@D) \
+	    "@anthropic-ai/claude-code-$$(node -p 'process.platform + "-" + process.arch')@$(CLAUDE_VERSION)"
+	cd $(@D) && ln -sf node_modules/@anthropic-ai/claude-code-*/claude claude
 
 # The wheels of what the distributions depend on are kept, so that tests can fill clean environments offline.
 $(READY): pyproject.toml core/pyproject.toml $(wildcard plugins/*/pyproject.toml)
@@ -45,4 +72,8 @@ $(READY): pyproject.toml core/pyproject.toml $(wildcard plugins/*/pyproject.toml
 	$(BIN)/pip install --quiet --group dev $(addprefix --editable ./,$(DISTRIBUTIONS))
 	$(BIN)/pip wheel --quiet --wheel-dir .cache/wheels $(addprefix ./,$(DISTRIBUTIONS))
 	rm -f .cache/wheels/rouser*
+	touch $@
+
+$(DOCS_READY): $(READY)
+	$(BIN)/pip install --quiet --group docs
 	touch $@
