@@ -13,7 +13,10 @@ CLAUDE_VERSION := 2.1.330
 CLIENT := .cache/agents/claude-code-$(CLAUDE_VERSION)/claude
 ROUNDS ?= 100
 
-.PHONY: demo test test-agents drill lint docs format wheels clean git tmux
+PARTS ?=
+QUICK ?=
+
+.PHONY: demo test test-agents drill torture lint docs format wheels clean git tmux
 .DEFAULT_GOAL := demo
 
 demo: $(READY) git  ## Watch terminated sessions come back.
@@ -27,6 +30,9 @@ test-agents: $(READY) git tmux $(CLIENT)  ## Run the tests with the real Claude 
 
 drill: $(READY) git tmux $(CLIENT)  ## Crash and restore sessions of the real Claude Code, ROUNDS=100 times.
 	ROUSER_TEST_CLAUDE=$(abspath $(CLIENT)) $(BIN)/python tests/agents/isolate.py $(BIN)/python tests/agents/drill.py --rounds $(ROUNDS) $(ARGS)
+
+torture: $(READY) git tmux  ## Break everything, everywhere, and count; PARTS="a b" chooses, QUICK=1 tries a few of each.
+	cd tests && ../$(BIN)/python -m torture $(if $(QUICK),--quick) $(PARTS)
 
 lint: $(READY)  ## Check style, types and layers.
 	$(BIN)/ruff check
