@@ -8,7 +8,7 @@ from support.fakes import FakeRuntime
 from support.stage import Stage, intent, raiser
 
 from rouser import ActivityState, HookError, SessionStatus, hookimpl
-from rouser.liveness import SessionView, died_unasked, view_all
+from rouser.liveness import SessionView, died_unasked, view_all, with_notes
 
 
 class Listing(FakeRuntime):
@@ -114,3 +114,41 @@ def test_what_was_killed_is_not_asked_about(stage: Stage) -> None:
     assert seen.session.status is SessionStatus.KILLED
     assert not died_unasked(seen)
     assert stage.journal.calls == []
+
+
+class Talking(Listing):
+    """A runtime that has something to say of some of its sessions."""
+
+    notes: Mapping[str, str] = {}
+
+    @hookimpl
+    def runtime_describe(self, handles: Sequence[str]) -> Mapping[str, str]:
+        self.journal.begin("runtime_describe", handles)
+        return {handle: note for handle, note in self.notes.items() if handle in handles}
+
+
+@pytest.fixture
+def talking(tmp_path: Path) -> Iterator[Stage]:
+    made = Stage(tmp_path, runtime=Talking)
+    yield made
+    made.close()
+
+
+def test_live_sessions_carry_the_notes_of_their_runtime_asked_for_once(talking: Stage) -> None:
+    sessions = [talking.add(status=SessionStatus.WORKING, alive=number != 2) for number in range(3)]
+    talking.runtime.notes = {sessions[0].runtime_handle: "ends in 12m", sessions[2].runtime_handle: "gone"}
+    found = with_notes(talking.host, views(talking))
+    assert [(seen.recorded.id, seen.note) for seen in found if seen.note] == [(sessions[0].id, "ends in 12m")]
+    assert len(talking.journal.of("runtime_describe")) == 1
+
+
+def test_notes_that_cannot_be_had_are_a_problem_and_no_failure(talking: Stage) -> None:
+    talking.add(status=SessionStatus.WORKING, alive=True)
+    talking.journal.before["runtime_describe"] = raiser(HookError("no answer"))
+    assert [seen.note for seen in with_notes(talking.host, views(talking))] == [""]
+    assert talking.host.problems == ["runtime: no answer"]
+
+
+def test_runtimes_that_say_nothing_are_not_asked(listing: Stage) -> None:
+    listing.add(status=SessionStatus.WORKING, alive=True)
+    assert [seen.note for seen in with_notes(listing.host, views(listing))] == [""]

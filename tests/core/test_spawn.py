@@ -1,11 +1,13 @@
 """Spawning: the order of its steps, what it leaves when one of them fails, and how it names things."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.fakes import FakeRuntime
 from support.stage import Stage, raiser
 
 from rouser import (
@@ -20,6 +22,7 @@ from rouser import (
     PromptState,
     SessionStatus,
     StoreError,
+    hookimpl,
 )
 from rouser.spawn import _SLUG_LENGTH as LONGEST
 from rouser.spawn import SpawnOutcome, SpawnRequest, slug, spawn_session
@@ -329,3 +332,36 @@ class TestNames:
         session = spawn(stage).session
         assert session.project_id == "the-shop"
         assert session.branch == "me/fix-the-test"
+
+
+class Choosy(FakeRuntime):
+    """A runtime that takes one option."""
+
+    @hookimpl
+    def runtime_options(self, options: Mapping[str, str]) -> Mapping[str, Any]:
+        self.journal.begin("runtime_options", options)
+        if options.keys() - {"time"}:
+            raise HookError("allowed is time")
+        return {"time": int(options["time"])}
+
+
+def test_options_of_the_runtime_are_checked_kept_and_there_at_creation(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, runtime=Choosy)
+    session = spawn(stage, runtime_options={"time": "30"}).session
+    assert stage.store.get(session.id).runtime_config == {"time": 30}
+    assert stage.runtime.created[0].session.runtime_config == {"time": 30}
+    stage.close()
+
+
+def test_a_wrong_option_of_the_runtime_stops_a_spawn_before_anything_is_made(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, runtime=Choosy)
+    with pytest.raises(PluginCallError, match="allowed is time"):
+        spawn(stage, runtime_options={"tiem": "30"})
+    assert stage.store.sessions() == []
+    stage.close()
+
+
+def test_a_runtime_without_options_refuses_them(stage: Stage) -> None:
+    with pytest.raises(ConfigError, match="the runtime runtime takes no options"):
+        spawn(stage, runtime_options={"time": "30"})
+    assert stage.store.sessions() == []

@@ -45,6 +45,7 @@ def full_session(root: Path) -> Session:
         status=SessionStatus.NEEDS_INPUT,
         name="export",
         agent_config={"model": "x", "n": [1, 2.5, None, True], "ü": {"arguments": ["\udcff"]}},
+        runtime_config={"time": "4:00:00"},
         runtime_handle="tmux:1:$3",
         runtime_name="export",
         workspace_path=Path("/somewhere/el se/\N{SNOWMAN}"),

@@ -122,6 +122,12 @@ def call_runtime(host, hook, session, tmp_path, capsys, monkeypatch):
             assert runtime.attach_command(handle)[0] == "tail"
         if hook == "runtime_list_alive":
             assert runtime.list_alive([handle, "gone:1:never"]) == {handle: True, "gone:1:never": False}
+        if hook == "runtime_describe":
+            wait_until(lambda: runtime.describe([handle, "gone:1:never"]) == {handle: "6 bytes of output"})
+        if hook == "runtime_options":
+            assert runtime.options({"nice": "5"}) == {"nice": 5}
+            with pytest.raises(PluginCallError, match="allowed is nice"):
+                runtime.options({"nice": "never"})
         if hook == "runtime_adopt":
             assert runtime.adopt(session, int(handle.split(":")[1])) == handle
             assert runtime.adopt(session, os.getpid()) is None

@@ -139,6 +139,32 @@ class RuntimeSpec(Protocol):
 
     @_optional
     @_routed
+    def runtime_describe(self, handles: Sequence[str]) -> Mapping[str, str]:
+        """Return a note for people on each live runtime of which there is something to say, like ``ends in 12m``.
+
+        Asked by ``rouser ls`` and ``rouser show``, right after ``runtime_list_alive``, of those that are alive.
+
+        :returns: a few words for each, which begin with no capital; the others are left out.
+        :raises HookError: the backend does not answer.
+        """
+        return {}
+
+    @_optional
+    @_routed
+    def runtime_options(self, options: Mapping[str, str]) -> Mapping[str, Any]:
+        """Check what ``rouser spawn --runtime-option`` gave, and return what the session is to keep of it.
+
+        Called before anything is made, and only with options; a runtime without this hook takes none. The
+        result is the session's ``runtime_config``, which ``runtime_create`` finds there at every start.
+
+        :param options: values by key, as they were typed.
+        :returns: JSON values only.
+        :raises HookError: an option is unknown or unusable; what is allowed instead.
+        """
+        return {}
+
+    @_optional
+    @_routed
     def runtime_discover(self) -> Sequence[DiscoveredRuntime]:
         """Return the live runtimes that this plugin created, on the backend that it is configured for.
 

@@ -35,11 +35,13 @@ class SessionView:
     :ivar session: the record, its status and activity brought up to date; not written back.
     :ivar recorded: the record as it is in the store.
     :ivar liveness: what was found.
+    :ivar note: what its runtime says of itself, a few words; empty when it says nothing.
     """
 
     session: Session
     recorded: Session
     liveness: Liveness
+    note: str = ""
 
 
 def probe(runtime: Runtime, session: Session) -> Liveness:
@@ -168,6 +170,23 @@ def view_all(host: Host, sessions: Sequence[Session]) -> list[SessionView]:
     """Return every session as people should see it, in the order given."""
     found = probe_many(host, sessions)
     return [view(host, session, found[session.id]) for session in sessions]
+
+
+def with_notes(host: Host, views: Sequence[SessionView]) -> list[SessionView]:
+    """Return the views with what the runtimes of live sessions say of themselves, asked once for each plugin."""
+    handles: dict[str, list[str]] = defaultdict(list)
+    for seen in views:
+        if seen.liveness.alive and seen.liveness.handle is not None:
+            handles[seen.recorded.runtime].append(seen.liveness.handle)
+    notes: dict[str, Mapping[str, str]] = {}
+    for name, group in handles.items():
+        try:
+            notes[name] = Runtime(host, name).describe(group)
+        except PluginError as error:
+            host.problems.append(str(error))
+    return [
+        replace(seen, note=notes.get(seen.recorded.runtime, {}).get(seen.liveness.handle or "", "")) for seen in views
+    ]
 
 
 def with_conversation(host: Host, seen: SessionView) -> SessionView:

@@ -153,6 +153,8 @@ class Session:
     :ivar agent_config: the agent plugin's settings as they were at spawn; ``arguments`` holds what stood
         behind ``--`` on the command line, as a list of strings. JSON values only.
     :ivar runtime: entry-point name of the runtime plugin.
+    :ivar runtime_config: what ``--runtime-option`` gave, as the runtime plugin's ``runtime_options`` returned it.
+        JSON values only.
     :ivar runtime_handle: what ``runtime_create`` returned last; opaque to all but that plugin. None: never created.
     :ivar runtime_name: the name that the last runtime was created under.
     :ivar workspace: entry-point name of the workspace plugin. None: the session works in place, in a directory
@@ -182,6 +184,7 @@ class Session:
     agent: str
     agent_config: Mapping[str, Any] = field(default_factory=dict)
     runtime: str
+    runtime_config: Mapping[str, Any] = field(default_factory=dict)
     runtime_handle: str | None = None
     runtime_name: str | None = None
     workspace: str | None

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from rouser.errors import PluginCallError, PluginUnusableError
+from rouser.errors import ConfigError, PluginCallError, PluginUnusableError
 from rouser.host import Host
 from rouser.loader import PluginState
 from rouser.models import (
@@ -76,6 +76,13 @@ class _Provider:
             if not isinstance(item, expected):
                 raise self._wrong(hook, item, expected.__name__)
         return list(value)
+
+    def _json(self, hook: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            json.dumps(dict(value))
+        except (TypeError, ValueError) as error:
+            raise self._wrong(hook, value, "mapping of str to JSON values") from error
+        return value
 
     def _wrong(self, hook: str, value: object, expected: str) -> PluginCallError:
         return PluginCallError(
@@ -150,6 +157,26 @@ class Runtime(_Provider):
             return None
         return self._argv("runtime_attach_command", handle=handle)
 
+    def describe(self, handles: Sequence[str]) -> Mapping[str, str]:
+        """Return what the plugin has to say of live runtimes, for those of which there is something."""
+        if not handles or not self._has("runtime_describe"):
+            return {}
+        value = self._typed(Mapping, "runtime_describe", handles=tuple(handles))  # type: ignore[type-abstract]
+        return {handle: note for handle, note in value.items() if isinstance(note, str)}
+
+    def options(self, options: Mapping[str, str]) -> Mapping[str, Any]:
+        """Return what a session keeps of the options that it was spawned with.
+
+        :raises PluginCallError: one is not allowed.
+        :raises ConfigError: the plugin takes none.
+        """
+        if not options:
+            return {}
+        if not self._has("runtime_options"):
+            raise ConfigError(f"the runtime {self.name} takes no options; leave --runtime-option out")
+        value = self._typed(Mapping, "runtime_options", options=dict(options))  # type: ignore[type-abstract]
+        return self._json("runtime_options", value)
+
     def discover(self) -> list[DiscoveredRuntime] | None:
         """Return the live runtimes that the plugin made; None when it cannot tell."""
         return self._entries(DiscoveredRuntime, "runtime_discover") if self._has("runtime_discover") else None
@@ -181,11 +208,7 @@ class Agent(_Provider):
             return {}
         if not isinstance(value, Mapping):
             raise self._wrong("agent_prepare", value, "mapping or None")
-        try:
-            json.dumps(dict(value))
-        except (TypeError, ValueError) as error:
-            raise self._wrong("agent_prepare", value, "mapping of str to JSON values") from error
-        return value
+        return self._json("agent_prepare", value)
 
     def launch_command(self, session: Session) -> tuple[str, ...]:
         """Return the argv of a fresh conversation."""

@@ -120,6 +120,7 @@ _COLUMNS: Final[Mapping[str, _Column]] = {
     "agent": _TEXT,
     "agent_config": _JSON,
     "runtime": _TEXT,
+    "runtime_config": _JSON,
     "runtime_handle": _TEXT,
     "runtime_name": _TEXT,
     "workspace": _TEXT,

@@ -62,6 +62,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         BEGIN SELECT RAISE(ABORT, 'history is append-only'); END
         """,
     ),
+    ("ALTER TABLE sessions ADD COLUMN runtime_config TEXT NOT NULL DEFAULT '{}'",),
 )
 """What brings a database from version N to N + 1, at index N. Never change one that was released; add another."""
 

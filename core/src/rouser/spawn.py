@@ -40,6 +40,7 @@ class SpawnRequest:
     :ivar workspace: name of the workspace plugin.
     :ivar arguments: the agent's own arguments; what they mean is its plugin's business.
     :ivar agent_settings: the agent plugin's settings, kept with the session.
+    :ivar runtime_options: what the runtime's plugin is to check and keep with the session.
     :ivar branch: the branch to work on. None: one named after the task.
     :ivar base: the revision that a new branch starts from. None: what the repository has checked out.
     :ivar name: a name for the session and its runtime. None: the short id.
@@ -54,6 +55,7 @@ class SpawnRequest:
     workspace: str
     arguments: tuple[str, ...] = ()
     agent_settings: Mapping[str, Any] = field(default_factory=dict)
+    runtime_options: Mapping[str, str] = field(default_factory=dict)
     branch: str | None = None
     base: str | None = None
     name: str | None = None
@@ -90,6 +92,7 @@ def spawn_session(host: Host, store: Store, request: SpawnRequest, config: Confi
     runtime, agent, workspace = providers_of(host, session)
     if request.branch is None:
         session = on_new_branch(workspace, session)
+    session = replace(session, runtime_config=dict(runtime.options(request.runtime_options)))
     session = replace(session, agent_config={**session.agent_config, **agent.prepare(session)})
     with store.lock(session.id, "spawn"), _explained(session):
         store.add(session, "added")

@@ -17,7 +17,9 @@ FIELDS: Final = (
     "activity",
     "agent",
     "agent_config",
+    "note",
     "runtime",
+    "runtime_config",
     "runtime_handle",
     "runtime_name",
     "workspace",
@@ -40,10 +42,11 @@ FIELDS: Final = (
 """The keys of a session's JSON object, in their order."""
 
 
-def session_fields(session: Session, alive: bool | None) -> dict[str, Any]:
+def session_fields(session: Session, alive: bool | None, note: str = "") -> dict[str, Any]:
     """Return a session's JSON object.
 
     :param alive: whether its agent runs. None: unknown.
+    :param note: what its runtime says of itself; empty when it says nothing.
     """
     conversation, prompt = session.conversation, session.prompt
     return {
@@ -55,7 +58,9 @@ def session_fields(session: Session, alive: bool | None) -> dict[str, Any]:
         "activity": session.activity,
         "agent": session.agent,
         "agent_config": dict(session.agent_config),
+        "note": note or None,
         "runtime": session.runtime,
+        "runtime_config": dict(session.runtime_config),
         "runtime_handle": session.runtime_handle,
         "runtime_name": session.runtime_name,
         "workspace": session.workspace,
@@ -88,7 +93,7 @@ def session_fields(session: Session, alive: bool | None) -> dict[str, Any]:
 
 def view_fields(seen: SessionView) -> dict[str, Any]:
     """Return the JSON object of a session as it was found."""
-    return session_fields(seen.session, seen.liveness.alive)
+    return session_fields(seen.session, seen.liveness.alive, seen.note)
 
 
 def age(since: datetime, now: datetime) -> str:

@@ -10,8 +10,7 @@ from rouser.liveness import SessionView, died_unasked
 from rouser.models import ActivityState, SessionStatus
 from rouser.store import now
 
-_HEADERS = ("ID", "STATUS", "ACTIVITY", "AGENT", "BRANCH", "AGE", "TASK")
-_NAMED = ("ID", "NAME", "STATUS", "ACTIVITY", "AGENT", "BRANCH", "AGE", "TASK")
+_ONLY_IF_ANY = frozenset({"NAME", "NOTE"})
 
 
 def show_listing(views: Sequence[SessionView], *, probed: bool) -> None:
@@ -22,25 +21,20 @@ def show_listing(views: Sequence[SessionView], *, probed: bool) -> None:
     if not views:
         say("no sessions. Start one: rouser spawn TASK, or watch: rouser demo")
         return
-    named = any(seen.session.name for seen in views)
     moment = now()
-    rows = []
-    for seen in views:
-        session = seen.session
-        name = [session.name or ""] if named else []
-        rows.append(
-            [
-                session.short_id,
-                *name,
-                session.status,
-                _activity(seen),
-                session.agent,
-                session.branch,
-                age(session.created_at, moment),
-                session.task,
-            ]
-        )
-    table(_NAMED if named else _HEADERS, rows, elastic="TASK")
+    columns: dict[str, list[str]] = {
+        "ID": [seen.session.short_id for seen in views],
+        "NAME": [seen.session.name or "" for seen in views],
+        "STATUS": [seen.session.status for seen in views],
+        "ACTIVITY": [_activity(seen) for seen in views],
+        "AGENT": [seen.session.agent for seen in views],
+        "BRANCH": [seen.session.branch for seen in views],
+        "AGE": [age(seen.session.created_at, moment) for seen in views],
+        "NOTE": [seen.note for seen in views],
+        "TASK": [seen.session.task for seen in views],
+    }
+    shown = [header for header, cells in columns.items() if header not in _ONLY_IF_ANY or any(cells)]
+    table(shown, list(zip(*(columns[header] for header in shown), strict=True)), elastic="TASK")
     if probed:
         _hint(views)
 

@@ -19,7 +19,7 @@ def command(project: str | None, status: str | None, no_probe: bool, as_json: bo
     from rouser.cli.fields import view_fields
     from rouser.cli.output import write_json
     from rouser.cli.state import opened
-    from rouser.liveness import Liveness, SessionView, view_all
+    from rouser.liveness import Liveness, SessionView, view_all, with_notes
 
     with opened() as state:
         sessions = [item for item in state.store.sessions() if project in {None, item.project_id}]
@@ -27,7 +27,7 @@ def command(project: str | None, status: str | None, no_probe: bool, as_json: bo
             nothing = Liveness(alive=None, reason="not asked")
             views = [SessionView(session=item, recorded=item, liveness=nothing) for item in sessions]
         else:
-            views = view_all(state.host, sessions)
+            views = with_notes(state.host, view_all(state.host, sessions))
         views = [seen for seen in views if status in {None, seen.session.status}]
         if as_json:
             write_json([view_fields(seen) for seen in views])

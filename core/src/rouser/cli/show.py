@@ -17,11 +17,12 @@ def command(session: str, as_json: bool) -> None:
     from rouser.cli.fields import view_fields
     from rouser.cli.output import printable, write_json
     from rouser.cli.state import opened
-    from rouser.liveness import view_all, with_conversation
+    from rouser.liveness import view_all, with_conversation, with_notes
 
     with opened() as state:
         record = state.store.find(session)
-        seen = with_conversation(state.host, view_all(state.host, [record])[0])
+        (seen,) = with_notes(state.host, view_all(state.host, [record]))
+        seen = with_conversation(state.host, seen)
         history = state.store.history(record.id)
     fields = {**view_fields(seen), "liveness": seen.liveness.reason}
     if as_json:

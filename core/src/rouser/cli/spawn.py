@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,9 @@ Examples:
 )
 @click.option("--agent", shell_complete=complete_plugin, help="The agent plugin.")
 @click.option("--runtime", shell_complete=complete_plugin, help="The runtime plugin.")
+@click.option(
+    "--runtime-option", "runtime_options", metavar="KEY=VALUE", multiple=True, help="An option of the runtime's own."
+)
 @click.option("--workspace", shell_complete=complete_plugin, help="The workspace plugin.")
 @click.option("--branch", help="The branch to work on; created if it does not exist.  [default: named after TASK]")
 @click.option("--base", help="The revision that a new branch starts from.  [default: what is checked out]")
@@ -81,6 +85,7 @@ def command(
             workspace=options["workspace"] or config.workspace,
             arguments=context.meta.get(_SEPARATOR, ()),
             agent_settings=config.plugins[agent],
+            runtime_options=pairs(options["runtime_options"]),
             branch=options["branch"],
             base=options["base"],
             name=options["name"],
@@ -112,6 +117,20 @@ def prompt_words(sent: bool, receipt: Any) -> str:
     if not sent:
         return "no prompt was sent"
     return "prompt accepted" if receipt is not None and receipt.state == "durable" else "prompt handed over"
+
+
+def pairs(texts: Sequence[str]) -> dict[str, str]:
+    """Return what ``KEY=VALUE`` texts say; of several with one key, the last counts.
+
+    :raises click.BadParameter: one has no key.
+    """
+    found = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise click.BadParameter(f'"{text}" is not of the form KEY=VALUE', param_hint="--runtime-option")
+        found[key] = value
+    return found
 
 
 def read_prompt(path: Path) -> str:
