@@ -126,6 +126,48 @@ def test_a_record_that_makes_no_sense_is_named(path: Path, column: str, value: s
         everything(path)
 
 
+def changed(path: Path, statement: str) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.parametrize("column", ["runtime_handle", "workspace_path", "task", "agent_config"])
+def test_a_record_that_something_else_has_changed_is_named(path: Path, column: str) -> None:
+    changed(path, f"UPDATE sessions SET {column} = '{{\"a\": 1}}'")
+    with pytest.raises(StoreError, match=r"is damaged \(session .*: its checksum does not match"):
+        everything(path)
+
+
+def test_a_record_from_before_there_were_checksums_is_read_and_gets_one_when_it_is_written(path: Path) -> None:
+    changed(path, "UPDATE sessions SET checksum = NULL")
+    with Store(path.parent) as store:
+        first = store.sessions()[0]
+        store.update(first, "looked_at")
+    connection = sqlite3.connect(path)
+    found = dict(connection.execute("SELECT id, checksum FROM sessions"))
+    connection.close()
+    assert [key for key, value in found.items() if value is not None] == [first.id]
+
+
+def test_an_index_that_leads_to_another_session_is_noticed(path: Path) -> None:
+    """Otherwise `rouser kill ID` would end another session than it names, without SQLite noticing anything."""
+    with Store(path.parent) as store:
+        one, other = store.sessions()[:2]
+    data = path.read_bytes()
+    connection = sqlite3.connect(path)
+    pages = dict(connection.execute("SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 0"))
+    size = connection.execute("PRAGMA page_size").fetchone()[0]
+    connection.close()
+    start = (pages["sqlite_autoindex_sessions_1"] - 1) * size
+    index = data[start : start + size]
+    swapped = index.replace(one.id.encode(), b"?" * 36).replace(other.id.encode(), one.id.encode())
+    path.write_bytes(data[:start] + swapped.replace(b"?" * 36, other.id.encode()) + data[start + size :])
+    with Store(path.parent) as store, pytest.raises(StoreError, match="its checksum does not match"):
+        store.get(one.id)
+
+
 def test_a_history_that_makes_no_sense_is_named(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("INSERT INTO history (session_id, at, event, detail) VALUES ('x', 'now', 'y', '{}')")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -142,27 +144,44 @@ _COLUMNS: Final[Mapping[str, _Column]] = {
     "metadata": _JSON,
 }
 
-COLUMNS: Final = tuple(_COLUMNS)
+COLUMNS: Final = (*_COLUMNS, "checksum")
+_SUMMED: Final = sorted(enumerate(_COLUMNS), key=itemgetter(1))
 
 
 def to_row(session: Session) -> list[Any]:
     """Return the values of :data:`COLUMNS` for ``session``."""
-    row = []
+    row: list[Any] = []
     for name, column in _COLUMNS.items():
         value = getattr(session, name)
         row.append(None if value is None else column.write(value))
-    return row
+    return [*row, checksum(row)]
 
 
 def from_row(row: tuple[Any, ...]) -> Session:
     """Return the session that the values of :data:`COLUMNS` describe.
 
-    :raises ValueError: a value is not what its column holds; the message names the column.
+    :raises ValueError: a value is not what its column holds, the message names the column; or the checksum shows
+        that they are not those that were written.
     """
+    *stored, expected = row
     values: dict[str, Any] = {}
-    for (name, column), value in zip(_COLUMNS.items(), row, strict=True):
+    for (name, column), value in zip(_COLUMNS.items(), stored, strict=True):
         try:
             values[name] = None if value is None else column.read(value)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"column {name} holds {value!r:.60}") from error
+    # Records from before there were checksums have none until they are written again.
+    if expected is not None and expected != checksum(stored):
+        raise ValueError("its checksum does not match, so something else than rouser has changed it")
     return Session(**values)
+
+
+def checksum(values: Sequence[Any]) -> int:
+    """Return the CRC-32 of the columns' values and names, whatever their order.
+
+    SQLite notices damage to its structure, but not to the text in a record, and a handle or a path with one
+    other letter is somebody else's. It reads indexed columns from the index, so an index that leads to another
+    record shows too. Empty values are left out, so that a new column changes no checksum.
+    """
+    written = [f"{name}\0{values[index]}" for index, name in _SUMMED if values[index] not in {None, "{}"}]
+    return zlib.crc32("\0".join(written).encode("utf-8", "surrogatepass"))

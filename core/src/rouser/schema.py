@@ -63,7 +63,12 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """,
     ),
     ("ALTER TABLE sessions ADD COLUMN runtime_config TEXT NOT NULL DEFAULT '{}'",),
+    ("ALTER TABLE sessions ADD COLUMN checksum INTEGER",),
 )
-"""What brings a database from version N to N + 1, at index N. Never change one that was released; add another."""
+"""What brings a database from version N to N + 1, at index N. Never change one that was released; add another.
+
+A new column of sessions begins as NULL or ``{}``: those count for nothing in a record's checksum, so that the
+checksums of older records stay true.
+"""
 
 VERSION: Final = len(MIGRATIONS)
