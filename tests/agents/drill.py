@@ -16,7 +16,6 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -206,34 +205,52 @@ def measure() -> float:
         return time.monotonic() - begun
 
 
-def race(count: int) -> tuple[list[float], list[float]]:
-    """Return the seconds to the first request, by hand and by ``rouser restore``, with the same flags, in turns."""
+def race(count: int, *, resumes: bool) -> tuple[float, float]:
+    """Return the median seconds to the next request, by hand and by ``rouser restore``, with the same flags.
+
+    They take turns, and both carry a prompt.
+
+    :param resumes: whether they resume a conversation, or begin one.
+    """
     by_hand: list[float] = []
     restored: list[float] = []
     with new_lab() as lab:
         session = lab.spawn("race")
-        lab.request("race")
+        transcript = lab.transcript(session["id"])
+        settings = reporting_elsewhere(lab, session)
+        lab.kill_clients()
         for number in range(count):
-            lab.kill_session(session)
-            lab.transcript(session["id"]).unlink()
-            arrived = len(lab.api.prompts())
+            forget_prompt(transcript, whole=not resumes)
+            begun, arrived = time.time(), len(lab.api.requests)
+            assert lab.restore(session)["resumed"] is resumes
+            wait_for(lambda arrived=arrived: len(lab.api.requests) > arrived, "the request arrived")
+            restored.append(lab.api.requests[arrived].at - begun)
+            lab.kill_clients()
+            forget_prompt(transcript, whole=not resumes)
+            conversation = ("--resume" if resumes else "--session-id", session["id"])
             begun = time.time()
-            lab.restore(session)
-            lab.answered(arrived + 1)
-            restored.append(lab.api.requests[-1].at - begun)
-            flags = session["launch_command"][3:-2]
-            begun = time.time()
-            lab.by_hand(
-                f"race-{number}",
-                Path(session["workspace_path"]),
-                "--session-id",
-                str(uuid.uuid4()),
-                *flags,
-                "--",
-                f"run {number}",
-            )
+            lab.by_hand("hand", Path(session["workspace_path"]), *conversation, *settings, "--", f"run {number}")
             by_hand.append(lab.request(f"run {number}").at - begun)
-    return by_hand, restored
+            lab.kill_clients()
+    return statistics.median(by_hand), statistics.median(restored)
+
+
+def reporting_elsewhere(lab: Lab, session: dict[str, Any]) -> list[str]:
+    """Return the session's own flags, but with hooks that do not take what is started for the session's client."""
+    _, path = session["launch_command"][3:5]
+    elsewhere = lab.world.root / "elsewhere"
+    elsewhere.mkdir()
+    copy = elsewhere / "settings.json"
+    copy.write_text(Path(path).read_text().replace(str(Path(path).parent), str(elsewhere)))
+    return ["--settings", str(copy)]
+
+
+def forget_prompt(transcript: Path, *, whole: bool) -> None:
+    """Make a transcript as if the prompt had never been written down, or leave none."""
+    if whole:
+        transcript.unlink()
+    else:
+        transcript.write_text(transcript.read_text().replace('"race"', '"something else"'))
 
 
 @contextmanager
@@ -270,9 +287,12 @@ def main() -> int:
     options = parser.parse_args()
     with busy(options.busy):
         span = measure()
-        by_hand, restored = (statistics.median(seconds) for seconds in race(options.races))
-        ratio = f"{restored / by_hand:.2f} times"
-        print(f"launch to request: {by_hand:.2f} s by hand, {restored:.2f} s by rouser restore, {ratio}")
+        for resumes, what in ((False, "begins"), (True, "resumes")) if options.races else ():
+            by_hand, restored = race(options.races, resumes=resumes)
+            print(
+                f"to the request of a client that {what} a conversation: {by_hand:.2f} s by hand, "
+                f"{restored:.2f} s by rouser restore, {restored / by_hand:.2f} times"
+            )
         print(f"seed {options.seed}; undisturbed, three prompts take {span:.1f} s", flush=True)
         kinds = [KINDS[index % len(KINDS)] for index in range(options.rounds)]
         random.Random(options.seed).shuffle(kinds)

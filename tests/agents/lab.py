@@ -103,6 +103,13 @@ class Lab:
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not running(pid), "the client is gone")
 
+    def kill_clients(self) -> None:
+        """End all clients the hard way, and wait until they are gone."""
+        for pid in self.clients():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not self.clients(), "no client is left")
+
     def screen(self, session: dict[str, Any]) -> str:
         return self.world.ok("logs", session["id"]).out
 
@@ -148,9 +155,6 @@ def new_lab(**options: Any) -> Iterator[Lab]:
             try:
                 yield lab
             finally:
-                for pid in lab.clients():
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-                wait_for(lambda: not lab.clients(), "no client is left")
+                lab.kill_clients()
     finally:
         world.end()

@@ -123,6 +123,17 @@ def test_without_reports_the_session_is_looked_for_among_the_live_processes(make
     assert conversations.find(make_session(), home).id == ID
 
 
+def test_a_client_that_was_started_by_the_sessions_client_is_not_the_sessions(make_session, home):
+    nested = {**os.environ, "ROUSER_SESSION_ID": ID, "CLAUDECODE": "1"}
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, env=nested) as process:
+        try:
+            wait_for(lambda: "CLAUDECODE" in Path(f"/proc/{process.pid}/environ").read_text(), "its environment shows")
+            enter(home, process.pid, str(uuid4()))
+            assert conversations.find(make_session(), home).id == ID
+        finally:
+            process.kill()
+
+
 def holder_found(session, home, conversation_id):
     found = conversations.find(session, home)
     return found if found.id == conversation_id else None

@@ -1,6 +1,7 @@
 """The hooks together: what a host gets at spawn, at a restore, and from the doctor."""
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -87,15 +88,24 @@ def test_the_hook_writes_what_it_is_told_and_says_nothing(agent, make_session):
     (group,) = json.loads(evidence.settings_file(session).read_text())["hooks"]["SessionStart"]
     command = group["hooks"][0]["command"]
     told = json.dumps({"session_id": session.id, "source": "startup"})
-    done = subprocess.run(["sh", "-c", command], input=told, capture_output=True, text=True, timeout=30, check=True)
-    assert (done.stdout, done.stderr) == ("", "")
+
+    def run(session_id: str) -> None:
+        variables = {**os.environ, "ROUSER_SESSION_ID": session_id}
+        done = subprocess.run(
+            ["sh", "-c", command], input=told, env=variables, capture_output=True, text=True, timeout=30, check=True
+        )
+        assert (done.stdout, done.stderr) == ("", "")
+
+    run("")
+    run("another")
+    assert agent.agent_has_started(session) is False
+    run(session.id)
     (path,) = evidence.directory_of(session).glob("start-*")
     assert path.read_text() == told
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert agent.agent_has_started(session) is True
     agent.session_removed(session)
-    done = subprocess.run(["sh", "-c", command], input=told, capture_output=True, text=True, timeout=30, check=True)
-    assert (done.stdout, done.stderr) == ("", "")
+    run(session.id)
 
 
 def test_an_earlier_start_is_not_the_start_of_this_launch(agent, make_session, report):

@@ -1,12 +1,14 @@
 """A restore that is ended between any two steps is completed by the next one: one runtime, one prompt."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from support.fakes import PlainRuntime
 from support.stage import Stage, intent, raiser, receipt
 
 from rouser import PluginCallError, PromptState, SessionStatus
+from rouser.delivery import digest_of
 from rouser.launch import RESTORE
 from rouser.store import Store
 
@@ -61,6 +63,26 @@ def test_an_adopted_runtime_whose_command_carried_the_prompt_is_sent_nothing(
     assert outcome.prompt_sent
     assert stage.journal.of("runtime_send_message") == []
     assert outcome.session.prompt.state is PromptState.HANDED_OVER
+
+
+@pytest.mark.parametrize("state", [PromptState.QUEUED, PromptState.DURABLE])
+def test_a_prompt_that_an_adopted_runtimes_command_carried_is_sent_when_the_agent_says_so(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, state: PromptState
+) -> None:
+    stage.agent.arguments = ("now",)
+    stage.agent.state = lambda: state
+    stage.config = replace(stage.config, prompt_timeout=0.2)
+    session = stage.add()
+    mend = cut_at(stage, monkeypatch, RESTORE.done)
+    with pytest.raises(PowerCutError):
+        stage.restore(session.id)
+    mend()
+    outcome = stage.restore(session.id)
+    assert outcome.adopted
+    assert outcome.prompt_sent is (state is PromptState.DURABLE)
+    assert outcome.session.prompt.state is (PromptState.DURABLE if outcome.prompt_sent else PromptState.FAILED)
+    assert outcome.session.prompt.digest == digest_of("please: fix the test")
+    assert stage.journal.of("runtime_send_message") == []
 
 
 def test_an_adopted_runtime_that_resumed_a_conversation_with_the_prompt_is_sent_nothing(stage: Stage) -> None:

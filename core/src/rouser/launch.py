@@ -121,7 +121,7 @@ def start(
         _remove_leftover(runtime, pending)
         store.revert(before, "runtime_not_created", {"error": str(error)})
         raise
-    return record_start(store, pending, handle, events)
+    return record_start(store, pending, handle, events, plan.prompt)
 
 
 def _remove_leftover(runtime: Runtime, session: Session) -> None:
@@ -134,12 +134,17 @@ def _remove_leftover(runtime: Runtime, session: Session) -> None:
         runtime.destroy(stray.handle)
 
 
-def record_start(store: Store, session: Session, handle: str, events: Events) -> Session:
-    """Write down that the runtime of ``session.pending`` runs."""
+def record_start(store: Store, session: Session, handle: str, events: Events, prompt_text: str) -> Session:
+    """Write down that the runtime of ``session.pending`` runs.
+
+    :param prompt_text: what its command carried, if it carried a prompt.
+    """
     intent = session.pending
     prompt = session.prompt
     if intent is not None and intent.prompt_in_command:
-        prompt = PromptReceipt(state=PromptState.HANDED_OVER, at=now(), reason="in the agent's arguments")
+        prompt = PromptReceipt(
+            state=PromptState.HANDED_OVER, at=now(), reason="in the agent's arguments", digest=digest_of(prompt_text)
+        )
     elif intent is not None and not intent.resumed:
         # What an earlier conversation had accepted, this new one does not have.
         prompt = PromptReceipt(state=PromptState.QUEUED, at=now())

@@ -345,21 +345,20 @@ def _adopt(run: _Restore, handle: str) -> RestoreOutcome:
     if intent is None:
         raise AssertionError("a stray runtime is looked for only behind an intent")
     run.evidence["workspace"] = "as the interrupted command left it"
-    adopted = record_start(run.store, run.recorded, handle, ADOPT)
+    carried = run.agent.initial_prompt(run.recorded) if intent.prompt_in_command else ""
+    adopted = record_start(run.store, run.recorded, handle, ADOPT, carried)
     _tell_status(run, adopted)
-    prompt = "" if intent.prompt_in_command else _unsent_prompt(run, adopted, resumed=intent.resumed)
     plan = LaunchPlan(
         session=adopted,
         command=intent.command,
         resumed=intent.resumed,
-        prompt=prompt,
-        prompt_arguments=None,
+        prompt=carried or _unsent_prompt(run, adopted, resumed=intent.resumed),
+        prompt_arguments=() if carried else None,
         environment={},
         evidence=run.evidence,
     )
     delivery = _see_it_up(run, plan, adopted)
-    sent = delivery.sent or intent.prompt_in_command
-    return _done(run, delivery.session, intent.command, resumed=intent.resumed, sent=sent, adopted=True)
+    return _done(run, delivery.session, intent.command, resumed=intent.resumed, sent=delivery.sent, adopted=True)
 
 
 def _unsent_prompt(run: _Restore, session: Session, *, resumed: bool) -> str:

@@ -61,7 +61,7 @@ def begin(session: Session, users: Mapping[str, Any]) -> None:
         for kind in ("prompt", "end"):  # of an earlier launch: whatever came of it is in the transcript
             for path in directory.glob(f"{kind}-*"):
                 path.unlink(missing_ok=True)
-        write_private(settings_file(session), json.dumps(_with_hooks(users, directory)).encode())
+        write_private(settings_file(session), json.dumps(_with_hooks(users, session)).encode())
     except OSError as error:
         raise HookError(f"cannot write to {directory}: {error.strerror}; make room for it there") from error
 
@@ -122,21 +122,24 @@ def _time_of(path: Path) -> datetime:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
-def _with_hooks(users: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+def _with_hooks(users: Mapping[str, Any], session: Session) -> dict[str, Any]:
     hooks = dict(users.get("hooks") or {})
     for name, kind in _HOOKS.items():
-        hooks[name] = [*hooks.get(name, ()), {"hooks": [{"type": "command", "command": _recorder(directory, kind)}]}]
+        command = _recorder(session, kind)
+        hooks[name] = [*hooks.get(name, ()), {"hooks": [{"type": "command", "command": command}]}]
     permissions = dict(users.get("permissions") or {})
     # The client asks before it reads outside of its directory, and prompts may be kept in files here.
-    permissions["allow"] = [*permissions.get("allow", ()), f"Read(/{directory}/**)"]
+    permissions["allow"] = [*permissions.get("allow", ()), f"Read(/{directory_of(session)}/**)"]
     return {**users, "hooks": hooks, "permissions": permissions}
 
 
-def _recorder(directory: Path, kind: str) -> str:
+def _recorder(session: Session, kind: str) -> str:
     """Return the hook's command, which the client hands to a shell.
 
     It says nothing, as the client would give that to the model, and never fails, as the client would show that
-    to the user: a session that was removed while its client still runs must not disturb it.
+    to the user: a session that was removed while its client still runs must not disturb it. Somebody may have
+    copied the command line; what the client of that does is not the session's.
     """
-    template = shlex.quote(f"{directory}/{kind}-XXXXXXXXXX")
-    return f'{{ umask 077; f=$(mktemp {template}) && cat >"$f" && mv "$f" "$f.json"; }} >/dev/null 2>&1 || :'
+    template = shlex.quote(f"{directory_of(session)}/{kind}-XXXXXXXXXX")
+    record = f'umask 077; f=$(mktemp {template}) && cat >"$f" && mv "$f" "$f.json"'
+    return f'[ "$ROUSER_SESSION_ID" = {session.id} ] && {{ {record}; }} >/dev/null 2>&1 || :'

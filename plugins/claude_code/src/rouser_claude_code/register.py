@@ -41,11 +41,15 @@ def find(home: Path, conversation_id: str) -> LiveProcess | None:
 
 
 def of_session(home: Path, session_id: str) -> LiveProcess | None:
-    """Return the live process that rouser started for a session, by its environment; None when none is registered."""
+    """Return the live process that rouser started for a session, by its environment; None when none is registered.
+
+    A client that was started by the session's client has the same mark, and another one that tells it apart.
+    """
     mark = f"ROUSER_SESSION_ID={session_id}".encode()
     for process in live(home):
         with suppress(OSError):
-            if mark in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"):
+            variables = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+            if mark in variables and not any(variable.startswith(b"CLAUDECODE=") for variable in variables):
                 return process
     return None
 
