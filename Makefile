@@ -23,7 +23,7 @@ demo: $(READY) git  ## Watch terminated sessions come back.
 	$(BIN)/rouser demo
 
 test: $(READY) git tmux  ## Run all tests.
-	$(BIN)/pytest -n auto $(ARGS)
+	$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
 test-agents: $(READY) git tmux $(CLIENT)  ## Run the tests with the real Claude Code, against a stand-in for its API.
 	ROUSER_TEST_CLAUDE=$(abspath $(CLIENT)) $(BIN)/python tests/agents/isolate.py $(BIN)/pytest -n 2 tests/agents $(ARGS)

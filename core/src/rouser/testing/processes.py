@@ -40,7 +40,7 @@ def parent(pid: int) -> int:
 def of(root: Path) -> list[int]:
     """Return the other processes whose command line or environment names ``root``, a directory of unique name."""
     needle = os.fsencode(root)
-    return [pid for pid in _pids() if pid != os.getpid() and runs(pid) and needle in _words(pid)]
+    return [pid for pid in _pids() if needle in _words(pid) and pid != os.getpid() and runs(pid)]
 
 
 def showing(text: bytes) -> list[int]:
@@ -63,7 +63,8 @@ def end_all(root: Path) -> None:
 
 def _pids() -> Iterator[int]:
     if HAS_PROC:
-        yield from (int(entry.name) for entry in PROC.iterdir() if entry.name.isdecimal())
+        with os.scandir(PROC) as entries:
+            yield from [int(entry.name) for entry in entries if entry.name.isdecimal()]
         return
     done = subprocess.run(["ps", "-A", "-o", "pid="], capture_output=True, check=False, timeout=_PS_SECONDS)
     yield from (int(word) for word in done.stdout.split())
@@ -83,7 +84,7 @@ def _read(pid: int, file: str) -> bytes:
     if not HAS_PROC:
         return _ps("command=", pid).encode() if file == "cmdline" else b""
     try:
-        return (PROC / str(pid) / file).read_bytes()
+        return Path(f"{PROC}/{pid}/{file}").read_bytes()
     except OSError:
         return b""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,8 +26,7 @@ def path_with_fault(directory: Path, programs: Sequence[str], fault: str) -> str
     """
     directory.mkdir(parents=True, exist_ok=True)
     if fault == "missing":
-        _link_others(directory, programs)
-        return str(directory)
+        return os.pathsep.join(_places_without(programs, directory))
     for program in programs:
         script = directory / program
         script.write_text(_SCRIPTS[fault])
@@ -34,9 +34,16 @@ def path_with_fault(directory: Path, programs: Sequence[str], fault: str) -> str
     return os.pathsep.join((str(directory), os.environ["PATH"]))
 
 
-def _link_others(directory: Path, programs: Sequence[str]) -> None:
-    for place in os.environ["PATH"].split(os.pathsep):
-        for file in Path(place).iterdir() if Path(place).is_dir() else ():
-            link = directory / file.name
-            if file.name not in programs and not link.is_symlink():
-                link.symlink_to(file)
+def _places_without(programs: Sequence[str], directory: Path) -> Iterator[str]:
+    """Yield the places of ``PATH``; for one that has any of ``programs``, a directory of links to all else in it."""
+    # /bin and /usr/bin are one and the same on most systems, and have thousands of files.
+    for place in dict.fromkeys(Path(place).resolve() for place in os.environ["PATH"].split(os.pathsep)):
+        if not any((place / program).exists() for program in programs):
+            yield str(place)
+            continue
+        links = Path(tempfile.mkdtemp(prefix="without-", dir=directory))
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if entry.name not in programs:
+                    Path(f"{links}/{entry.name}").symlink_to(entry.path)
+        yield str(links)

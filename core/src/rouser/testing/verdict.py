@@ -15,7 +15,8 @@ T = TypeVar("T")
 patience = 5.0
 """How many seconds a condition may take to come true. Shortened where many plugins are known to fail."""
 
-_PAUSE: Final = 0.005
+_SHORTEST: Final = 0.005
+_LONGEST: Final = 0.05
 
 
 def fail(defect: str) -> NoReturn:
@@ -30,10 +31,14 @@ def expect(condition: object, defect: str) -> None:
 
 
 def eventually(condition: Callable[[], T], seconds: float | None = None) -> T:
-    """Poll ``condition`` until it is true or ``seconds`` (:data:`patience`) have passed; return its last value."""
-    deadline = time.monotonic() + (patience if seconds is None else seconds)
-    while not (value := condition()) and time.monotonic() < deadline:
-        time.sleep(_PAUSE)
+    """Poll ``condition`` until it is true or ``seconds`` (:data:`patience`) have passed; return its last value.
+
+    The longer it has not come true, the longer the pauses: what never will would else keep a processor busy.
+    """
+    begun = time.monotonic()
+    deadline = begun + (patience if seconds is None else seconds)
+    while not (value := condition()) and (now := time.monotonic()) < deadline:
+        time.sleep(min(_LONGEST, max(_SHORTEST, (now - begun) / 10)))
     return value
 
 

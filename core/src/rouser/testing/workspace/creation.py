@@ -10,7 +10,7 @@ import pytest
 from rouser.errors import PluginCallError
 from rouser.testing.oddities import DIRECTORIES
 from rouser.testing.verdict import expect, refusal
-from rouser.testing.workspace.kit import Repository, WorkspaceKit, WorkspaceTests, git
+from rouser.testing.workspace.kit import WorkspaceKit, WorkspaceTests, git
 
 _MANY = 6
 _BAD_BRANCHES = ("", "-x", "--orphan", "a..b", "a b", "a~1", "a:b", ".hidden", "a.lock", "@{-1}", "two\nlines")
@@ -100,7 +100,7 @@ class CreationTests(WorkspaceTests):
     @pytest.mark.parametrize("oddity", [name for name in DIRECTORIES if name != "newline"])
     def test_repository_may_be_called_anything(self, kit: WorkspaceKit, oddity: str) -> None:
         """Whatever its path is made of."""
-        repository = Repository(kit.root / DIRECTORIES[oddity] / "shop")
+        repository = kit.another_repository(kit.root / DIRECTORIES[oddity] / "shop")
         session = kit.session()
         path = kit.create(session, at=repository.path)
         kit.expect_usable(path, session.branch, f"of a repository whose path has {oddity}")
@@ -141,7 +141,7 @@ class CreationTests(WorkspaceTests):
         self, kit: WorkspaceKit, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A rouser that a git hook of another repository starts inherits that one's ``GIT_DIR``."""
-        other = Repository(kit.root / "other")
+        other = kit.another_repository(kit.root / "other")
         before = other.state(), other.branches()
         monkeypatch.setenv("GIT_DIR", str(other.path / ".git"))
         monkeypatch.setenv("GIT_WORK_TREE", str(other.path))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,11 +44,15 @@ def git(place: Path, *arguments: str, check: bool = True) -> str:
 class Repository:
     """A repository of the kit's, with a commit on ``main``.
 
+    :param template: one to copy, which is much quicker than to have git make another; None: this is the first.
     :ivar path: its main checkout.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, template: Repository | None = None) -> None:
         self.path: Final = path
+        if template is not None:
+            shutil.copytree(template.path, path, symlinks=True, ignore=shutil.ignore_patterns("*.sample"))
+            return
         path.mkdir(parents=True)
         git(path, "init", "--quiet", "--initial-branch=main")
         self.commit("start")
@@ -81,24 +87,35 @@ class Repository:
         return file
 
 
+@cache
+def _template(directory: Path) -> Repository:
+    """Return the repository that all others of one run of pytest are copies of."""
+    return Repository(directory / "kit-template")
+
+
 class WorkspaceKit:
     """A host that has the plugin, and a repository.
 
     :ivar workspace: the plugin, called as the program calls it.
     """
 
-    def __init__(self, plugin: object, settings: Mapping[str, Any], root: Path) -> None:
+    def __init__(self, plugin: object, settings: Mapping[str, Any], root: Path, template: Repository) -> None:
         self.plugin: Final = plugin
         self.settings: Final = settings
         self.root: Final = root
         self.workspace: Final = self.anew()
-        self.repository: Final = Repository(root / "shop")
+        self._template: Final = template
+        self.repository: Final = self.another_repository(root / "shop")
 
     def anew(self, seconds: float = DEADLINE) -> Workspace:
         """Return the plugin as a later command has it: in a host of its own, remembering nothing."""
         host = Host({NAME: self.settings}, seconds)
         host.register(self.plugin, NAME)
         return Workspace(host, NAME)
+
+    def another_repository(self, path: Path) -> Repository:
+        """Make a repository of the kit's at ``path``."""
+        return Repository(path, self._template)
 
     def session(self, branch: str = "rouser/kit", **fields: Any) -> Session:
         """Return a session that has no workspace yet."""
@@ -136,6 +153,8 @@ class WorkspaceTests(Conformance):
     """Base of the tests of workspaces."""
 
     @pytest.fixture
-    def kit(self, plugin: object, settings: Mapping[str, Any], root: Path) -> WorkspaceKit:
+    def kit(
+        self, plugin: object, settings: Mapping[str, Any], root: Path, tmp_path_factory: pytest.TempPathFactory
+    ) -> WorkspaceKit:
         """Provide a host with the plugin, and a repository."""
-        return WorkspaceKit(plugin, settings, root)
+        return WorkspaceKit(plugin, settings, root, _template(tmp_path_factory.getbasetemp()))
