@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 DISTRIBUTIONS := core plugins/tmux plugins/worktree plugins/claude_code plugins/command plugins/process plugins/clone
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
+BENCH_READY := .cache/bench/.ready
 SITE := build/docs
 
 # The real client that `make test-agents` runs; a newer one may draw other screens and keep other records.
@@ -16,7 +17,7 @@ ROUNDS ?= 100
 PARTS ?=
 QUICK ?=
 
-.PHONY: demo test test-agents drill torture lint docs format wheels clean git tmux
+.PHONY: demo test test-agents drill torture bench bench-compare lint docs format wheels clean git tmux
 .DEFAULT_GOAL := demo
 
 demo: $(READY) git  ## Watch terminated sessions come back.
@@ -33,6 +34,12 @@ drill: $(READY) git tmux $(CLIENT)  ## Crash and restore sessions of the real Cl
 
 torture: $(READY) git tmux  ## Break everything, everywhere, and count; PARTS="a b" chooses, QUICK=1 tries a few of each.
 	cd tests && ../$(BIN)/python -m torture $(if $(QUICK),--quick) $(PARTS)
+
+bench: $(READY) git tmux $(BENCH_READY)  ## Measure against floors and peers; ARGS="--quick startup one" chooses.
+	$(BIN)/python -m bench $(ARGS)
+
+bench-compare: $(READY)  ## Compare two results; ARGS="OLD NEW", or the two newest in build/bench.
+	$(BIN)/python -m bench.compare $(ARGS)
 
 lint: $(READY)  ## Check style, types and layers.
 	$(BIN)/ruff check
@@ -78,6 +85,13 @@ $(READY): pyproject.toml core/pyproject.toml $(wildcard plugins/*/pyproject.toml
 	$(BIN)/pip install --quiet --group dev $(addprefix --editable ./,$(DISTRIBUTIONS))
 	$(BIN)/pip wheel --quiet --wheel-dir .cache/wheels $(addprefix ./,$(DISTRIBUTIONS))
 	rm -f .cache/wheels/rouser*
+	touch $@
+
+# Peers have an environment of their own, so that neither they nor rouser pay for the others' packages.
+$(BENCH_READY): pyproject.toml
+	$(PYTHON) -m venv .cache/bench
+	.cache/bench/bin/python -m pip install --quiet --upgrade pip
+	.cache/bench/bin/pip install --quiet --group bench
 	touch $@
 
 $(DOCS_READY): $(READY)

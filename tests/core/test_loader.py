@@ -5,6 +5,7 @@ import itertools
 import sys
 import textwrap
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,13 @@ class Site:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, name: str, source: str, *, distribution: str = "", value: str = "{module}") -> None:
-        """Install a distribution with one plugin, whose module has a name that no other test uses."""
+    def add(self, name: str, source: str, *, distribution: str = "", value: str = "{module}", kinds: str = "") -> str:
+        """Install a distribution with one plugin, whose module has a name that no other test uses; return that."""
         module = f"plugin_of_a_test_{next(_numbers)}"
         (self.path / f"{module}.py").write_text(textwrap.dedent(source))
-        self.declare(distribution or f"rouser_{module}", f"{name} = {value.format(module=module)}")
+        declared = ["[rouser.kinds]", f"{name} = {kinds}"] if kinds else []
+        self.declare(distribution or f"rouser_{module}", f"{name} = {value.format(module=module)}", *declared)
+        return module
 
     def declare(self, distribution: str, *lines: str, version: str = "1.2", group: str = "rouser") -> Path:
         directory = self.path / f"{distribution.replace('-', '_')}-{version}.dist-info"
@@ -179,6 +182,84 @@ def test_a_class_is_instantiated_and_an_object_taken_as_it_is(site: Site) -> Non
 def test_a_plugin_of_a_newer_host_may_add_parameters_with_defaults(site: Site) -> None:
     site.add("newer", IMPORT + "@hookimpl\ndef session_restoring(session, reason='none'): pass")
     assert states(Host.load()) == {"newer": PluginState.LOADED}
+
+
+AGENT = """
+from rouser import hookimpl
+@hookimpl
+def agent_launch_command(session): return ["true"]
+@hookimpl
+def agent_restore_command(session): return None
+@hookimpl
+def agent_environment(session): return {}
+@hookimpl
+def agent_initial_prompt(session): return ""
+@hookimpl
+def agent_detect_activity(session): return None
+@hookimpl
+def agent_find_conversation(session): return None
+"""
+
+
+class TestDeclaredKinds:
+    def test_one_that_declares_what_it_serves_is_imported_when_that_is_wanted(self, site: Site) -> None:
+        agent = site.add("an-agent", AGENT, kinds="agent")
+        other = site.add("other-agent", AGENT, kinds="agent")
+        host = Host.load()
+        host.notify("session_restoring", session=None)
+        assert not {agent, other} & sys.modules.keys()
+        host.require("an-agent", "agent")
+        assert agent in sys.modules
+        assert other not in sys.modules
+        assert host.names("agent") == ["an-agent", "other-agent"]
+        assert other in sys.modules
+
+    @pytest.mark.parametrize("kinds", ["events", "session_restoring"])
+    def test_a_listener_is_imported_when_there_is_something_to_tell(self, site: Site, kinds: str) -> None:
+        module = site.add("listener", GOOD, kinds=kinds)
+        host = Host.load()
+        assert module not in sys.modules
+        host.notify("session_restoring", session=None)
+        assert module in sys.modules
+
+    def test_a_listener_to_one_event_is_not_imported_for_another(self, site: Site) -> None:
+        module = site.add("listener", GOOD, kinds="session_restoring")
+        Host.load().notify("session_removed", session=None)
+        assert module not in sys.modules
+
+    def test_one_that_does_not_say_is_imported_at_once(self, site: Site) -> None:
+        module = site.add("silent", AGENT)
+        Host.load()
+        assert module in sys.modules
+
+    @pytest.mark.parametrize(
+        ("source", "more"),
+        [
+            (AGENT + GOOD, "has session_restoring too"),
+            (AGENT + "@hookimpl(wrapper=True)\ndef runtime_is_alive(): return (yield)", "has hook wrappers too"),
+        ],
+    )
+    def test_one_that_does_more_than_it_declares_is_kept_out(self, site: Site, source: str, more: str) -> None:
+        site.add("more", source, kinds="agent")
+        (info,) = Host.load().plugins
+        assert info.state is PluginState.FAILED
+        assert more in info.error
+
+    def test_a_broken_one_harms_only_those_that_name_it(self, site: Site) -> None:
+        site.add("broken", "import no_such_module", kinds="agent")
+        host = Host.load()
+        host.notify("session_restoring", session=None)
+        assert host.problems == []
+        assert "broken" in host.there
+        with pytest.raises(PluginUnusableError, match="no_such_module"):
+            host.require("broken", "agent")
+
+    def test_it_is_loaded_once_however_many_threads_want_it(self, site: Site) -> None:
+        site.add("slow", "import time; time.sleep(0.05)\n" + AGENT, kinds="agent")
+        host = Host.load()
+        with ThreadPoolExecutor(4) as pool:
+            for done in [pool.submit(host.require, "slow", "agent") for _ in range(4)]:
+                done.result()
 
 
 def test_without_plugins_there_is_nothing_to_call(site: Site) -> None:

@@ -205,4 +205,5 @@ def test_argument_that_ends_in_a_semicolon_is_no_end_of_a_command():
 def test_all_hooks_of_a_runtime_are_implemented():
     marker = f"{hookimpl.project_name}_impl"
     implemented = {name for name in dir(TmuxRuntime) if hasattr(getattr(TmuxRuntime, name), marker)}
-    assert implemented >= {name for name in dir(TmuxRuntime) if name.startswith(("runtime_", "plugin_"))}
+    specified = {name for name in dir(TmuxRuntime) if name.startswith(("runtime_", "plugin_"))}
+    assert specified - implemented == {"runtime_options", "runtime_describe"}  # for those that queue and place agents

@@ -1,7 +1,6 @@
 """Alive, gone, or an error that says why it is not known; never a guess."""
 
 import contextlib
-import dataclasses
 import os
 import signal
 import time
@@ -107,7 +106,7 @@ def test_handle_from_before_a_reboot_is_not_alive(world):
     world.runtime.runtime_destroy(str(handle))
     stranger = Process.identify(world.start_foreign("mine"))
     other_boot = Process(stranger.pid, f"{stranger.start.split('.')[0]}.00000000")
-    reused = str(dataclasses.replace(handle, agent=other_boot, server=other_boot))
+    reused = str(handle._replace(agent=other_boot, server=other_boot))
     assert world.runtime.runtime_is_alive(reused) is False
     world.runtime.runtime_destroy(reused)
     assert stranger.runs()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextvars
 import threading
 import time
-from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -32,45 +32,166 @@ def time_left() -> float:
     return max(0.01, deadline - time.monotonic())
 
 
+def set_deadline(seconds: float) -> None:
+    """Begin the time of a hook call that has so many seconds, see :func:`time_left`."""
+    _deadline.set(time.monotonic() + seconds * (1 - _MARGIN))
+
+
 class _Call(Generic[T]):
-    """One call on its way through a thread of its own."""
+    """One call on its way through a worker's thread."""
 
-    __slots__ = ("_done", "_error", "_function", "_result")
+    __slots__ = ("_context", "_done", "_error", "_function", "_result")
 
-    def __init__(self, function: Callable[[], T]) -> None:
+    def __init__(self, function: Callable[[], T], seconds: float) -> None:
         self._function = function
-        self._done = threading.Event()
+        self._context = contextvars.copy_context()
+        self._context.run(set_deadline, seconds)
+        self._done = threading.Lock()
+        self._done.acquire()
         self._error: BaseException | None = None
         self._result: list[T] = []
 
     def run(self) -> None:
         try:
-            self._result.append(self._function())
+            self._result.append(self._context.run(self._function))
         except BaseException as error:  # SystemExit and the like must not end in a silent thread
             self._error = error
         finally:
-            self._done.set()
+            self._done.release()
+
+    def ends_within(self, seconds: float) -> bool:
+        return self._done.acquire(timeout=seconds)
 
     def wait(self, seconds: float) -> T:
-        if not self._done.wait(seconds):
+        if not self.ends_within(seconds):
             raise DeadlineExceededError
         if self._error is not None:
             raise self._error
         return self._result[0]
 
 
+class _Worker:
+    """A daemon thread that makes one call after another, until it is told to end."""
+
+    __slots__ = ("_call", "_ready")
+
+    def __init__(self) -> None:
+        self._call: _Call[Any] | None = None
+        self._ready = threading.Lock()
+        self._ready.acquire()
+        threading.Thread(target=self._work, name="rouser-hook", daemon=True).start()
+
+    def make(self, call: _Call[Any]) -> None:
+        self._call = call
+        self._ready.release()
+
+    def end(self) -> None:
+        """End, as soon as the call that is being made returns, if it does."""
+        self._ready.release()
+
+    def _work(self) -> None:
+        while True:
+            self._ready.acquire()
+            call, self._call = self._call, None
+            if call is None:
+                return
+            call.run()
+            del call  # what was called with, and what came back, is not kept until the next call
+
+
+class _Own(threading.local):
+    """The worker of each thread that makes calls; a thread has one, as it waits for each call to return."""
+
+    worker: _Worker | None = None
+
+    def __del__(self) -> None:
+        if self.worker is not None:
+            self.worker.end()
+
+
+_own: Final = _Own()
+
+
 def call_within(seconds: float, function: Callable[[], T]) -> T:
     """Call ``function`` in a daemon thread and return what it returns.
 
     The thread is a daemon so that a call that never returns cannot keep the process from exiting, and the
-    waiting happens in the caller's thread so that Ctrl-C ends it at once.
+    waiting happens in the caller's thread so that Ctrl-C ends it at once. The thread makes the caller's next
+    call too, unless this one does not return.
 
     :param seconds: how long to wait, more than 0.
     :raises DeadlineExceededError: the call has not returned; it goes on in its thread.
     :raises BaseException: whatever ``function`` raised, ``SystemExit`` included.
     """
-    context = contextvars.copy_context()
-    context.run(_deadline.set, time.monotonic() + seconds * (1 - _MARGIN))
-    call = _Call(function)
-    threading.Thread(target=context.run, args=(call.run,), name="rouser-hook", daemon=True).start()
-    return call.wait(seconds)
+    worker, _own.worker = _own.worker or _Worker(), None
+    call = _Call(function, seconds)
+    worker.make(call)
+    try:
+        result = call.wait(seconds)
+    except BaseException:
+        worker.end()
+        raise
+    _own.worker = worker
+    return result
+
+
+class _Each(Generic[T]):
+    """Calls that a worker makes one after another, until the first that hangs."""
+
+    def __init__(self, functions: Sequence[Callable[[], T]], seconds: float) -> None:
+        self._functions = functions
+        self._seconds = seconds
+        self._guard = threading.Lock()
+        self._begun = time.monotonic()
+        self._abandoned = False
+        self.outcomes: list[T | Exception] = []
+
+    def run(self) -> None:
+        for function in self._functions:
+            set_deadline(self._seconds)
+            outcome: T | Exception
+            try:
+                outcome = function()
+            except Exception as error:
+                outcome = error
+            with self._guard:
+                if self._abandoned:
+                    return
+                self.outcomes.append(outcome)
+                self._begun = time.monotonic()
+
+    def left(self) -> float:
+        """Return how many seconds the present call has left; once none are, nothing more is taken of it."""
+        with self._guard:
+            seconds = self._begun + self._seconds - time.monotonic()
+            self._abandoned = seconds <= 0
+            return seconds
+
+
+def call_each_within(seconds: float, functions: Sequence[Callable[[], T]]) -> list[T | Exception]:
+    """Call many functions, one after another, each with a deadline of its own, for the price of one thread.
+
+    :param seconds: how long to wait for each, more than 0.
+    :param functions: what to call; they raise nothing but an ``Exception``.
+    :returns: for each what it returned or raised, or :class:`DeadlineExceededError`.
+    """
+    outcomes: list[T | Exception] = []
+    while len(outcomes) < len(functions):
+        each: _Each[T] = _Each(functions[len(outcomes) :], seconds)
+        worker, _own.worker = _own.worker or _Worker(), None
+        call = _Call(each.run, seconds)
+        worker.make(call)
+        try:
+            while not call.ends_within(max(0.0, left := each.left())) and left > 0:
+                pass
+            finished = left > 0 or len(each.outcomes) == len(functions) - len(outcomes)
+        except BaseException:
+            worker.end()
+            raise
+        outcomes += each.outcomes
+        if finished:
+            _own.worker = worker
+        else:
+            worker.end()
+            outcomes.append(DeadlineExceededError())
+    return outcomes

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from rouser.errors import AgentNotStartedError, PluginError
 from rouser.models import PromptState, Session
@@ -34,8 +33,7 @@ class BlockedError(NotDeliveredError):
     """Something on the agent's screen keeps it from working; the message says what, and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(NamedTuple):
     """One session's agent, watched while something is waited for.
 
     :ivar runtime: where it runs.

@@ -12,28 +12,31 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Final
+from typing import Final, NamedTuple
 
 GROUP: Final = "rouser"
+KINDS_GROUP: Final = "rouser.kinds"
+"""Where a distribution may declare what a plugin serves, and nothing else: kinds and events, joined by dots."""
+
 _METADATA: Final = (".dist-info", ".egg-info")
 
 
-@dataclass(frozen=True, slots=True)
-class EntryPoint:
+class EntryPoint(NamedTuple):
     """One entry point of a distribution.
 
     :ivar name: the plugin's name.
     :ivar value: ``module`` or ``module:attribute``, where the plugin is found.
     :ivar distribution: name of the distribution that declares it.
     :ivar version: that distribution's version.
+    :ivar kinds: the kinds and events that the distribution declares for the plugin; empty: it declares nothing.
     """
 
     name: str
     value: str
     distribution: str
     version: str
+    kinds: tuple[str, ...] = ()
 
     def load(self) -> object:
         """Import the module and return the plugin."""
@@ -77,8 +80,9 @@ def _in_directory(directory: str, group: str, seen: set[str]) -> Iterator[EntryP
         text = _read(f"{directory}/{name}/entry_points.txt")
         if text and f"[{group}]" in text:
             distribution = _declared_name(f"{directory}/{name}") or distribution
+            kinds = dict(_section(text, KINDS_GROUP))
             for key, value in _section(text, group):
-                yield EntryPoint(key, value, distribution, version)
+                yield EntryPoint(key, value, distribution, version, _kinds(kinds.get(key)))
 
 
 def _in_archive(file: str, group: str, seen: set[str]) -> Iterator[EntryPoint]:
@@ -89,8 +93,13 @@ def _in_archive(file: str, group: str, seen: set[str]) -> Iterator[EntryPoint]:
         if _normalised(name) in seen:
             continue
         seen.add(_normalised(name))
+        kinds = {entry.name: entry.value for entry in distribution.entry_points.select(group=KINDS_GROUP)}
         for entry in distribution.entry_points.select(group=group):
-            yield EntryPoint(entry.name, entry.value, name, distribution.version)
+            yield EntryPoint(entry.name, entry.value, name, distribution.version, _kinds(kinds.get(entry.name)))
+
+
+def _kinds(declared: str | None) -> tuple[str, ...]:
+    return tuple(declared.split(".")) if declared else ()
 
 
 def _identity(directory: str) -> tuple[str, str]:

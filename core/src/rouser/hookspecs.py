@@ -4,8 +4,8 @@ A plugin is a module or an object whose hookimpls carry the ``hookimpl`` marker 
 that names a Protocol here as its base has its signatures checked by mypy and pyright. All hooks of a kind are
 required unless marked optional; a plugin that implements any hook of a kind serves that kind.
 
-What holds for all of them: a hook is called in a thread of its own and may overlap with calls for other
-sessions, never with one that changes the same session. Every call has a deadline, see
+What holds for all of them: a hook is called in a thread that is not the main one, and may overlap with calls for
+other sessions, never with one that changes the same session. Every call has a deadline, see
 :func:`rouser.time_left`. Whatever is raised reaches people as one line that names the plugin; raise
 :class:`rouser.HookError` to word that line. Arguments are passed by keyword; leave out those you don't need.
 """

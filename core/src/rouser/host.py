@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Self
 
 import pluggy
 
-from rouser.deadline import DeadlineExceededError, call_within
+from rouser.deadline import DeadlineExceededError, call_each_within, call_within
 from rouser.entrypoints import installed
-from rouser.errors import HookError, HookTimeoutError, PluginCallError, PluginNotFoundError, PluginUnusableError
-from rouser.loader import PluginInfo, PluginState, describe, load_all, new_manager, register
+from rouser.errors import (
+    HookError,
+    HookTimeoutError,
+    PluginCallError,
+    PluginError,
+    PluginNotFoundError,
+    PluginUnusableError,
+)
+from rouser.loader import (
+    Installed,
+    PluginInfo,
+    PluginState,
+    blocked_names,
+    by_name,
+    describe,
+    load,
+    new_manager,
+    register,
+)
 
 DEFAULT_SECONDS: Final = 10.0
 SLOW_SECONDS: Final = 120.0
@@ -34,19 +51,48 @@ class Host:
         self._settings: Final = {} if settings is None else settings
         self._seconds: Final = seconds
         self._infos: dict[str, PluginInfo] = {}
+        self._waiting: Final[dict[str, Installed]] = {}
+        self._loading: Final = threading.RLock()
+        self._callers: Final[dict[tuple[str, str], pluggy.HookCaller | None]] = {}
         self._rejected: Final[dict[str, PluginCallError | None]] = {}
         self._configuring: Final = threading.Lock()
         self.problems: list[str] = []
 
     @classmethod
     def load(cls, settings: Mapping[str, Mapping[str, Any]] | None = None, seconds: float = DEFAULT_SECONDS) -> Self:
-        """Return a host with all installed plugins."""
+        """Return a host with all installed plugins.
+
+        A plugin that declares what it serves is loaded when that is wanted, every other one now: it may have
+        hook wrappers or listen to events.
+        """
         host = cls(settings, seconds)
-        for info in load_all(host._manager, installed()):
-            host._infos[info.name] = info
-            if info.state in {PluginState.FAILED, PluginState.CONFLICT}:
-                host.problems.append(f'plugin "{info.name}" ({info.distribution}) is not usable: {info.error}')
+        for plugin in by_name(installed()):
+            host._waiting[plugin.name] = plugin
+        for plugin in list(host._waiting.values()):
+            if not plugin.kinds:
+                host._ensure(plugin.name)
         return host
+
+    def _ensure(self, plugin_name: str) -> None:
+        """Load a plugin, if it is installed and has not been loaded."""
+        if plugin_name not in self._waiting:
+            return
+        with self._loading:
+            plugin = self._waiting.get(plugin_name)
+            if plugin is None:
+                return
+            info = load(self._manager, plugin)
+            self._callers.clear()
+            self._infos[plugin_name] = info
+            if info.state in {PluginState.FAILED, PluginState.CONFLICT}:
+                self.problems.append(f'plugin "{info.name}" ({info.distribution}) is not usable: {info.error}')
+            del self._waiting[plugin_name]
+
+    def _ensure_all(self, *kinds: str) -> None:
+        """Load the plugins that declare one of these; without any, all of them."""
+        for name, plugin in list(self._waiting.items()):
+            if not kinds or not set(kinds).isdisjoint(plugin.kinds):
+                self._ensure(name)
 
     def register(self, plugin: object, name: str) -> None:
         """Add a plugin that no entry point names.
@@ -55,16 +101,25 @@ class Host:
         :raises rouser.loader.InvalidPluginError: it breaks the hook specifications.
         """
         kinds = register(self._manager, plugin, name)
+        self._callers.clear()  # it may have wrappers
         self._infos[name] = PluginInfo(name=name, state=PluginState.LOADED, kinds=kinds)
 
     @property
     def plugins(self) -> list[PluginInfo]:
         """All plugins, loaded or not, by name."""
+        self._ensure_all()
         return [self._infos[name] for name in sorted(self._infos)]
 
+    @property
+    def there(self) -> set[str]:
+        """The names of all plugins that are installed and not blocked, loaded or not."""
+        infos = {name for name, info in self._infos.items() if info.state is not PluginState.BLOCKED}
+        return infos | (self._waiting.keys() - blocked_names())
+
     def names(self, kind: str) -> list[str]:
-        """Return the names of the loaded plugins of a kind."""
-        return [info.name for info in self.plugins if kind in info.kinds]
+        """Return the names of the usable plugins of a kind."""
+        self._ensure_all(kind)
+        return [name for name in sorted(self._infos) if kind in self._infos[name].kinds]
 
     def require(self, plugin_name: str, kind: str) -> None:
         """Check that a plugin is there and serves ``kind``.
@@ -72,6 +127,7 @@ class Host:
         :raises PluginNotFoundError: it is not installed, or of another kind.
         :raises PluginUnusableError: it is installed and not loaded, or rejects its settings.
         """
+        self._ensure(plugin_name)
         info = self._infos.get(plugin_name)
         if info is not None and info.state is not PluginState.LOADED:
             raise PluginUnusableError(f'the plugin "{plugin_name}" is {info.state}: {info.error}', plugin_name)
@@ -82,15 +138,9 @@ class Host:
             raise PluginNotFoundError(f"{what}. {kind.capitalize()}s here: {here}. {find}", plugin_name)
 
     def implements(self, plugin_name: str, hook_name: str) -> bool:
-        """Return whether a loaded plugin itself implements a hook; wrappers don't count."""
-        plugin = self._manager.get_plugin(plugin_name)
-        if plugin is None:
-            return False
-        caller: pluggy.HookCaller = getattr(self._manager.hook, hook_name)
-        return any(
-            implementation.plugin is plugin and not (implementation.wrapper or implementation.hookwrapper)
-            for implementation in caller.get_hookimpls()
-        )
+        """Return whether a usable plugin itself implements a hook; wrappers don't count."""
+        self._ensure(plugin_name)
+        return self._caller(plugin_name, hook_name) is not None
 
     def call(self, plugin_name: str, hook_name: str, **arguments: Any) -> Any:
         """Call a hook of one named plugin, within its deadline, inside the hook wrappers of all plugins.
@@ -106,9 +156,30 @@ class Host:
             self._configure(plugin_name)
         return self._call(plugin_name, hook_name, arguments)
 
+    def call_each(
+        self, plugin_name: str, hook_name: str, calls: Sequence[Mapping[str, Any]]
+    ) -> list[Any | PluginError]:
+        """Make many calls of a hook, one after another, each within its deadline; cheaper than as many ``call``.
+
+        :param calls: the arguments of each.
+        :returns: for each what the plugin returned, or what :meth:`call` would have raised.
+        """
+        try:
+            self._require_hook(plugin_name, hook_name)
+            self._configure(plugin_name)
+        except PluginError as error:
+            return [error] * len(calls)
+        made = [self._called(plugin_name, hook_name, arguments) for arguments in calls]
+        try:
+            outcomes = call_each_within(self._limit(hook_name), made)
+        except RuntimeError as error:
+            outcomes = [error] * len(made)
+        return [self._failure(plugin_name, hook_name, outcome) or outcome for outcome in outcomes]
+
     def notify(self, hook_name: str, **arguments: Any) -> None:
         """Tell every plugin that implements an event hook; what goes wrong is added to :attr:`problems`."""
-        for name in self._infos:
+        self._ensure_all("events", hook_name)
+        for name in list(self._infos):
             if not self.implements(name, hook_name):
                 continue
             try:
@@ -147,8 +218,19 @@ class Host:
         return None
 
     def _call(self, plugin_name: str, hook_name: str, arguments: Mapping[str, Any]) -> Any:
+        try:
+            return call_within(self._limit(hook_name), self._called(plugin_name, hook_name, arguments))
+        except (DeadlineExceededError, RuntimeError) as error:
+            raise self._failure(plugin_name, hook_name, error) or error from error
+
+    def _limit(self, hook_name: str) -> float:
+        return max(self._seconds, SLOW_SECONDS) if hook_name in _SLOW else self._seconds
+
+    def _called(self, plugin_name: str, hook_name: str, arguments: Mapping[str, Any]) -> Callable[[], Any]:
+        """Return a function that calls the hook, and raises nothing but ``PluginCallError``."""
         caller = self._caller(plugin_name, hook_name)
-        seconds = max(self._seconds, SLOW_SECONDS) if hook_name in _SLOW else self._seconds
+        if caller is None:
+            raise AssertionError("only a hook that is implemented is called")
 
         def called() -> Any:
             # In here, a KeyboardInterrupt is the plugin's own: Ctrl-C reaches the main thread alone.
@@ -161,22 +243,38 @@ class Host:
                     f"{plugin_name} failed in {hook_name}: {describe(error)}", plugin_name, hook_name
                 ) from error
 
-        try:
-            return call_within(seconds, called)
-        except DeadlineExceededError as error:
-            message = f"{plugin_name} did not answer within {seconds:g} s ({hook_name})"
-            raise HookTimeoutError(message, plugin_name, hook_name) from error
-        except RuntimeError as error:
-            message = f"{plugin_name} could not be called ({hook_name}): {describe(error)}"
-            raise PluginCallError(message, plugin_name, hook_name) from error
+        return called
 
-    def _caller(self, plugin_name: str, hook_name: str) -> pluggy.HookCaller:
-        """Return the hook without the other plugins' own implementations, but with everybody's wrappers."""
+    def _failure(self, plugin_name: str, hook_name: str, outcome: Any) -> PluginCallError | None:
+        """Return what went wrong with a call as an error of the plugin's; None when nothing did."""
+        if isinstance(outcome, PluginCallError):
+            return outcome
+        if isinstance(outcome, DeadlineExceededError):
+            message = f"{plugin_name} did not answer within {self._limit(hook_name):g} s ({hook_name})"
+            return HookTimeoutError(message, plugin_name, hook_name)
+        if isinstance(outcome, RuntimeError):  # no thread can be started
+            message = f"{plugin_name} could not be called ({hook_name}): {describe(outcome)}"
+            return PluginCallError(message, plugin_name, hook_name)
+        return None
+
+    def _caller(self, plugin_name: str, hook_name: str) -> pluggy.HookCaller | None:
+        """Return the hook without the other plugins' own implementations, but with everybody's wrappers.
+
+        None when the plugin itself does not implement it. Remembered, as thousands of calls ask for the same.
+        """
+        key = (plugin_name, hook_name)
+        if key not in self._callers:
+            self._callers[key] = self._made_caller(plugin_name, hook_name)
+        return self._callers[key]
+
+    def _made_caller(self, plugin_name: str, hook_name: str) -> pluggy.HookCaller | None:
         caller: pluggy.HookCaller = getattr(self._manager.hook, hook_name)
         plugin = self._manager.get_plugin(plugin_name)
-        others = [
+        owners = {
             implementation.plugin
             for implementation in caller.get_hookimpls()
-            if implementation.plugin is not plugin and not (implementation.wrapper or implementation.hookwrapper)
-        ]
-        return self._manager.subset_hook_caller(hook_name, others)
+            if not (implementation.wrapper or implementation.hookwrapper)
+        }
+        if plugin is None or plugin not in owners:
+            return None
+        return self._manager.subset_hook_caller(hook_name, owners - {plugin})

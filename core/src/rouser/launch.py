@@ -7,8 +7,8 @@ handle right after, so that at every moment the next command can tell what may b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
 
 from rouser.delivery import BlockedError, NotDeliveredError, Watch, confirm, digest_of, say
 from rouser.environment import environment_for
@@ -19,8 +19,7 @@ from rouser.providers import Agent, Runtime
 from rouser.store import Store, now
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LaunchPlan:
+class LaunchPlan(NamedTuple):
     """What is going to be started, and why.
 
     :ivar session: the record, with the conversation that the command is about.
@@ -51,8 +50,7 @@ class LaunchPlan:
         return bool(self.prompt) and self.prompt_arguments is not None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """What became of the prompt.
 
     :ivar session: the record with the new receipt.
@@ -65,8 +63,7 @@ class Delivery:
     warning: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Events:
+class Events(NamedTuple):
     """What the history calls the steps of a start."""
 
     begun: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from rouser.errors import PluginError
 from rouser.host import Host
@@ -12,8 +13,7 @@ from rouser.models import ActivityState, DiscoveredRuntime, Session, SessionStat
 from rouser.providers import Agent, Runtime
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Liveness:
+class Liveness(NamedTuple):
     """What is known of a session's agent.
 
     :ivar alive: whether it runs. None: it cannot be known.
@@ -28,8 +28,7 @@ class Liveness:
     stray: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SessionView:
+class SessionView(NamedTuple):
     """A session as people should see it: its record, corrected by what was found.
 
     :ivar session: the record, its status and activity brought up to date; not written back.
@@ -132,13 +131,12 @@ def _probe_together(runtime: Runtime, sessions: Sequence[Session]) -> dict[str, 
     }
 
 
-def view(host: Host, session: Session, liveness: Liveness) -> SessionView:
-    """Correct a record by what was found: dead is terminated, and a live agent's activity is asked for."""
+def view(session: Session, liveness: Liveness, activity: ActivityState | None) -> SessionView:
+    """Correct a record by what was found: dead is terminated, and a live agent is doing something."""
     shown = session
     if liveness.alive:
-        activity = _activity(host, session)
         if activity is ActivityState.EXITED:
-            liveness = replace(liveness, alive=False, reason="the agent has exited inside its runtime")
+            liveness = liveness._replace(alive=False, reason="the agent has exited inside its runtime")
         else:
             shown = replace(session, activity=activity, status=_live_status(session.status, activity))
     if liveness.alive is False:
@@ -157,19 +155,31 @@ def _live_status(status: SessionStatus, activity: ActivityState | None) -> Sessi
     return status
 
 
-def _activity(host: Host, session: Session) -> ActivityState | None:
-    try:
-        host.require(session.agent, "agent")
-        return Agent(host, session.agent).detect_activity(session)
-    except PluginError as error:
-        host.problems.append(str(error))
-        return None
+def _activities(host: Host, sessions: Iterable[Session]) -> dict[str, ActivityState | None]:
+    """Return what the agents of live sessions are doing, by the sessions' ids."""
+    found: dict[str, ActivityState | None] = {}
+    by_agent: dict[str, list[Session]] = defaultdict(list)
+    for session in sessions:
+        by_agent[session.agent].append(session)
+    for name, group in by_agent.items():
+        try:
+            host.require(name, "agent")
+        except PluginError as error:
+            host.problems.append(str(error))
+            continue
+        for session, activity in zip(group, Agent(host, name).detect_activities(group), strict=True):
+            if isinstance(activity, PluginError):
+                host.problems.append(str(activity))
+            else:
+                found[session.id] = activity
+    return found
 
 
 def view_all(host: Host, sessions: Sequence[Session]) -> list[SessionView]:
     """Return every session as people should see it, in the order given."""
     found = probe_many(host, sessions)
-    return [view(host, session, found[session.id]) for session in sessions]
+    activities = _activities(host, (session for session in sessions if found[session.id].alive))
+    return [view(session, found[session.id], activities.get(session.id)) for session in sessions]
 
 
 def with_notes(host: Host, views: Sequence[SessionView]) -> list[SessionView]:
@@ -185,7 +195,7 @@ def with_notes(host: Host, views: Sequence[SessionView]) -> list[SessionView]:
         except PluginError as error:
             host.problems.append(str(error))
     return [
-        replace(seen, note=notes.get(seen.recorded.runtime, {}).get(seen.liveness.handle or "", "")) for seen in views
+        seen._replace(note=notes.get(seen.recorded.runtime, {}).get(seen.liveness.handle or "", "")) for seen in views
     ]
 
 
@@ -197,7 +207,7 @@ def with_conversation(host: Host, seen: SessionView) -> SessionView:
     except PluginError as error:
         host.problems.append(str(error))
         return seen
-    return seen if conversation is None else replace(seen, session=replace(seen.session, conversation=conversation))
+    return seen if conversation is None else seen._replace(session=replace(seen.session, conversation=conversation))
 
 
 def died_unasked(seen: SessionView) -> bool:

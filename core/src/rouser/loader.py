@@ -5,15 +5,15 @@ from __future__ import annotations
 import inspect
 import itertools
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Final
+from types import ModuleType
+from typing import Final, NamedTuple
 
 import pluggy
 
 from rouser.deadline import DeadlineExceededError, call_within
-from rouser.entrypoints import EntryPoint
+from rouser.entrypoints import KINDS_GROUP, EntryPoint
 from rouser.hookspecs import KINDS, PROJECT, hooks_of, is_optional
 
 _IMPORT_SECONDS: Final = 20.0
@@ -29,8 +29,7 @@ class PluginState(StrEnum):
     CONFLICT = "conflict"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PluginInfo:
+class PluginInfo(NamedTuple):
     """One installed plugin, loaded or not.
 
     :ivar name: the entry point's name.
@@ -53,18 +52,25 @@ class InvalidPluginError(Exception):
     """A plugin does not keep to the hook specifications."""
 
 
-def load_all(manager: pluggy.PluginManager, entries: Iterable[EntryPoint]) -> list[PluginInfo]:
-    """Load every entry point into ``manager`` and say what became of each.
+class Installed(NamedTuple):
+    """All entry points of one name, not loaded yet.
 
-    Whatever a plugin does at import (raise, ``sys.exit``, hang) concerns that plugin alone.
-
-    :param entries: sorted by name.
+    :ivar name: the plugin's name.
+    :ivar entries: where it is found; more than one is a conflict.
     """
-    blocked = blocked_names()
-    infos = []
-    for name, group in itertools.groupby(entries, key=lambda entry: entry.name):
-        infos.append(_load_one(manager, name, list(group), blocked))
-    return infos
+
+    name: str
+    entries: tuple[EntryPoint, ...]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that it declares to serve, and no others; empty: it does not say, or is in conflict."""
+        return self.entries[0].kinds if len(self.entries) == 1 else ()
+
+
+def by_name(entries: Iterable[EntryPoint]) -> list[Installed]:
+    """Return the plugins that entry points, sorted by name, stand for."""
+    return [Installed(name, tuple(group)) for name, group in itertools.groupby(entries, key=lambda entry: entry.name)]
 
 
 def blocked_names() -> frozenset[str]:
@@ -72,23 +78,26 @@ def blocked_names() -> frozenset[str]:
     return frozenset(os.environ.get("ROUSER_DISABLE_PLUGINS", "").replace(",", " ").split())
 
 
-def _load_one(
-    manager: pluggy.PluginManager, name: str, entries: Sequence[EntryPoint], blocked: frozenset[str]
-) -> PluginInfo:
+def load(manager: pluggy.PluginManager, plugin: Installed) -> PluginInfo:
+    """Load a plugin into ``manager`` and say what became of it.
+
+    Whatever it does at import (raise, ``sys.exit``, hang) concerns that plugin alone.
+    """
+    name, entries = plugin.name, plugin.entries
     distribution = ", ".join(entry.distribution for entry in entries)
     version = ", ".join(entry.version for entry in entries)
 
     def info(state: PluginState, error: str = "", kinds: tuple[str, ...] = ()) -> PluginInfo:
         return PluginInfo(name=name, state=state, kinds=kinds, distribution=distribution, version=version, error=error)
 
-    if name in blocked:
+    if name in blocked_names():
         return info(PluginState.BLOCKED, "disabled by ROUSER_DISABLE_PLUGINS")
     if len(entries) > 1:
         both = " and ".join(entry.distribution for entry in entries)
         return info(PluginState.CONFLICT, f"{both} both provide it; uninstall one of them")
     try:
-        plugin = call_within(_IMPORT_SECONDS, lambda: _imported(entries[0]))
-        kinds = register(manager, plugin, name)
+        found = call_within(_IMPORT_SECONDS, lambda: _imported(entries[0]))
+        kinds = register(manager, found, name, plugin.kinds)
     except DeadlineExceededError:
         return info(PluginState.FAILED, f"importing it took longer than {_IMPORT_SECONDS:g} s")
     except KeyboardInterrupt:
@@ -118,10 +127,13 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def register(manager: pluggy.PluginManager, plugin: object, name: str) -> tuple[str, ...]:
+def register(
+    manager: pluggy.PluginManager, plugin: object, name: str, declared: tuple[str, ...] = ()
+) -> tuple[str, ...]:
     """Register a plugin under ``name`` and return the kinds that it serves.
 
     :param plugin: a module, an object, or a class to be instantiated without arguments.
+    :param declared: the kinds that its distribution declares, and no others; empty: it does not say.
     :raises InvalidPluginError: it breaks the hook specifications; it is not registered then.
     """
     plugin = _instance(plugin)
@@ -139,7 +151,7 @@ def register(manager: pluggy.PluginManager, plugin: object, name: str) -> tuple[
         _forget(manager, name)
         raise
     try:
-        return _check(manager, plugin, name)
+        return _check(manager, plugin, name, declared)
     except InvalidPluginError:
         _forget(manager, name)
         raise
@@ -150,7 +162,7 @@ def _forget(manager: pluggy.PluginManager, name: str) -> None:
         manager.unregister(name=name)
 
 
-def _check(manager: pluggy.PluginManager, plugin: object, name: str) -> tuple[str, ...]:
+def _check(manager: pluggy.PluginManager, plugin: object, name: str, declared: tuple[str, ...]) -> tuple[str, ...]:
     """Return the plugin's kinds after checking that each is whole and that pluggy can call every hook."""
     implemented = set()
     wrappers = False
@@ -169,7 +181,19 @@ def _check(manager: pluggy.PluginManager, plugin: object, name: str) -> tuple[st
     for kind in kinds:
         if kind in _REQUIRED_OF:
             _require_all(implemented, kind)
+    if declared:
+        _hold_to(declared, implemented, wrappers=wrappers)
     return kinds
+
+
+def _hold_to(declared: tuple[str, ...], implemented: set[str], *, wrappers: bool) -> None:
+    """Reject a plugin that does more than it declares: it is not loaded by commands that need none of that."""
+    allowed = set(declared).union(*(hooks_of(KINDS[kind]) for kind in (*declared, "plugin") if kind in KINDS))
+    more = [*sorted(implemented - allowed), *["hook wrappers"] * wrappers]
+    if more:
+        raise InvalidPluginError(
+            f"{KINDS_GROUP} declares it as {', '.join(declared)}, but it has {', '.join(more)} too"
+        )
 
 
 def _require_all(implemented: set[str], kind: str) -> None:
@@ -185,9 +209,19 @@ def _reject_keyword_only(function: object, hook: str) -> None:
         raise InvalidPluginError(f"{hook} has keyword-only parameters, which pluggy never passes; remove the '*'")
 
 
+class _Manager(pluggy.PluginManager):
+    """Spares pluggy a careful look at attributes whose names no hook can have."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        return None if name.startswith("_") else super().parse_hookimpl_opts(plugin, name)
+
+    def parse_hookspec_opts(self, module_or_class: ModuleType | type, name: str) -> pluggy.HookspecOpts | None:
+        return None if name.startswith("_") else super().parse_hookspec_opts(module_or_class, name)
+
+
 def new_manager() -> pluggy.PluginManager:
     """Return a plugin manager that knows rouser's hook specifications and no plugin."""
-    manager = pluggy.PluginManager(PROJECT)
+    manager = _Manager(PROJECT)
     for spec in KINDS.values():
         manager.add_hookspecs(spec)
     return manager

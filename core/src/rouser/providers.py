@@ -13,9 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from rouser.errors import ConfigError, PluginCallError, PluginUnusableError
+from rouser.errors import ConfigError, PluginCallError, PluginError, PluginUnusableError
 from rouser.host import Host
-from rouser.loader import PluginState
 from rouser.models import (
     ActivityState,
     Conversation,
@@ -298,6 +297,16 @@ class Agent(_Provider):
             raise self._wrong("agent_detect_activity", value, "ActivityState or None")
         return value
 
+    def detect_activities(self, sessions: Sequence[Session]) -> list[ActivityState | PluginError | None]:
+        """Return for each session what :meth:`detect_activity` would return or raise."""
+        found = self._host.call_each(self.name, "agent_detect_activity", [{"session": item} for item in sessions])
+        return [
+            value
+            if value is None or isinstance(value, ActivityState | PluginError)
+            else self._wrong("agent_detect_activity", value, "ActivityState or None")
+            for value in found
+        ]
+
     def find_conversation(self, session: Session) -> Conversation | None:
         """Return the session's conversation; None when there is none."""
         value = self._call("agent_find_conversation", session=session)
@@ -437,7 +446,7 @@ def first_usable(host: Host, kind: str, names: str) -> str:
     listed = [name.strip() for name in names.split(",") if name.strip()]
     if len(listed) == 1:
         return listed[0]
-    there = {info.name for info in host.plugins if info.state is not PluginState.BLOCKED}
+    there = host.there
     reasons = []
     for name in listed:
         if name in there:

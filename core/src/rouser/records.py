@@ -6,11 +6,10 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rouser.models import (
     ActivityState,
@@ -24,8 +23,7 @@ from rouser.models import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
+class _Column(NamedTuple):
     """How one field of a session is stored; None is stored as NULL whatever the column."""
 
     write: Callable[[Any], Any]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from rouser.config import Config
 from rouser.delivery import Watch, await_start, last_output, verify
@@ -38,8 +38,7 @@ _RELEASE_PAUSE = 0.05
 _UNSENT = frozenset({PromptState.QUEUED, PromptState.FAILED})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """A liveness that was asked for many sessions at once, good for as long as the record is the same.
 
     :ivar session: the record that it was asked for.
@@ -147,7 +146,7 @@ def _gate(run: _Restore, known: Known | None) -> Liveness:
             f"changed. Try again, or if you are sure that it is dead: rouser restore {session.short_id} --force"
         )
     if _exited_inside(run):
-        return replace(liveness, alive=False)
+        return liveness._replace(alive=False)
     raise SessionNotRestorableError(
         f"{session.short_id} is not restorable: it is {session.status} and its runtime is alive. "
         f"Attach instead: rouser attach {session.short_id}"

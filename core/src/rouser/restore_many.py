@@ -6,8 +6,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from rouser.config import Config
 from rouser.errors import RouserError
@@ -18,8 +17,7 @@ from rouser.restore import Known, plan_restore, restore_session
 from rouser.store import Store
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What became of one of many restores.
 
     :ivar text: the id, name or prefix that was asked for.
@@ -32,8 +30,7 @@ class Result:
     error: RouserError | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One session to restore, and what is already known of it."""
 
     text: str

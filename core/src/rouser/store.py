@@ -11,11 +11,11 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from rouser.database import connect, damaged, translated
 from rouser.errors import AmbiguousSessionError, SessionNotFoundError, StoreError
@@ -29,8 +29,7 @@ _UPDATE: Final = f"UPDATE sessions SET {', '.join(f'{name} = ?' for name in COLU
 _LISTED_MATCHES: Final = 8
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HistoryEntry:
+class HistoryEntry(NamedTuple):
     """One line of a session's history.
 
     :ivar at: when it was written, in UTC.

@@ -10,8 +10,7 @@ import os
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from rouser import HookError, time_left
 
@@ -60,8 +59,7 @@ class ServerExitingError(TmuxError):
     """The server went away while it was being asked; ask again to learn what is there now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(NamedTuple):
     """One tmux server, which may or may not run.
 
     :ivar flags: the client's options that select it: ``("-S", path)``, ``("-L", name)`` or none at all.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from rouser import HookError
 from rouser_tmux.client import Server
@@ -16,8 +15,7 @@ _PATTERN: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Handle:
+class Handle(NamedTuple):
     """One runtime that was created, alive or not.
 
     :ivar token: drawn at random for this very runtime; its pane in tmux carries it.

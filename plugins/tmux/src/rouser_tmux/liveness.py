@@ -44,7 +44,10 @@ def list_alive(texts: Sequence[str]) -> dict[str, bool]:
         except HookError as error:
             failure = error
             continue
-        found = {text: [pane for pane in panes if pane.token == handle.token] for text, handle in here.items()}
+        by_token: dict[str, list[Pane]] = {}
+        for pane in panes:
+            by_token.setdefault(pane.token, []).append(pane)
+        found = {text: by_token.get(handle.token, []) for text, handle in here.items()}
         lost = [handle.agent for text, handle in here.items() if not _is_in_pane(handle, found[text])]
         processes.wait_until_gone(lost, _HANGUP_SECONDS)  # here for all, so that many do not take many times as long
         for text, handle in here.items():

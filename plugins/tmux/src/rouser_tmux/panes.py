@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from rouser import HookError
 from rouser_tmux.client import NoServerError, Server, TmuxError
@@ -42,8 +41,7 @@ _NO_SESSIONS: Final = "no current target"  # what a server says that was told to
 _FORMAT: Final = " ".join(f"#{{{field}}}" for field in _FIELDS)
 
 
-@dataclass(frozen=True, slots=True)
-class Pane:
+class Pane(NamedTuple):
     """A pane as one of the tmux sessions shows it; a window that is linked twice is shown twice.
 
     :ivar token: the runtime that the pane is.

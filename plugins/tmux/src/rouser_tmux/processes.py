@@ -11,7 +11,6 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -38,8 +37,7 @@ class _Stat(NamedTuple):
     start: str
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(NamedTuple):
     """One process, never mistaken for a later one with the same pid.
 
     :ivar pid: its process id.

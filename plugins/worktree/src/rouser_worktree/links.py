@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from rouser import HookError
 
 _LONGEST: Final = 16_384
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A worktree and its repository that refer to each other.
 
     :ivar private: the worktree's own directory in the repository, which holds its index and ``HEAD``.

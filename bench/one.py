@@ -1,0 +1,52 @@
+"""One session, restored after its tmux server was killed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from bench import peers
+from bench.figures import Limit
+from bench.machine import tmuxp
+from bench.process import IMPORT_CLICK, run
+from bench.rounds import Work
+from bench.world import World
+
+TITLE = "one restore: tmux, worktree, an agent that needs no prompt"
+ROUNDS = 20
+LIMITS = (
+    Limit("rouser restore", "tmuxp load", 0.4),
+    Limit("rouser restore", "shell script", 4.5),
+    Limit("rouser restore", "import click"),
+)
+
+
+def works(scratch: Path, stack: ExitStack) -> Mapping[str, Work]:
+    """Return what takes turns; another session keeps the server up, as others do on people's machines."""
+    world = World(scratch, stack, sessions=1)
+    place = world.places()[0]
+    world.rouser("restore", "--all")
+    name = world.tmux("list-sessions", "-F", "#S").strip()
+    world.tmux("new-session", "-d", "-s", "other", "cat")
+    end = partial(world.tmux, "kill-session", "-t", f"={name}")
+    end()
+
+    def gone() -> None:
+        world.require_alive(0)
+
+    def done() -> None:
+        world.require_alive(1)
+        end()
+        world.tmux("kill-session", "-t", f"={place.name}")
+
+    measured = {
+        "import click": Work(run=lambda: run(IMPORT_CLICK, world.environment)),
+        "shell script": Work(before=gone, run=lambda: peers.shell_script(world, place), after=done),
+        "rouser restore": Work(before=gone, run=lambda: world.rouser("restore", name), after=done),
+    }
+    if tmuxp().exists():
+        files = peers.tmuxp_files(world, [place])
+        measured["tmuxp load"] = Work(before=gone, run=lambda: peers.tmuxp_load(world, files), after=done)
+    return measured
