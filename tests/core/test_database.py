@@ -91,6 +91,25 @@ def test_an_empty_file_is_a_damaged_database_not_a_new_one(path: Path) -> None:
     assert path.read_bytes() == b""
 
 
+def test_a_link_to_nothing_is_not_followed_to_make_a_database(tmp_path: Path) -> None:
+    file = tmp_path / "home" / "rouser.db"
+    file.parent.mkdir()
+    file.symlink_to(tmp_path / "elsewhere.db")
+    with pytest.raises(StoreError, match="Nothing was changed"):
+        everything(file)
+    assert not (tmp_path / "elsewhere.db").exists()
+    assert [path.name for path in file.parent.iterdir()] == ["rouser.db"]
+
+
+def test_a_draft_whose_maker_was_killed_after_linking_it_is_removed(path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    os.link(path, path.with_name(f"rouser.db.new-{gone.pid}-ab"))
+    with Store(path.parent) as store:
+        store.sessions()
+    assert not list(path.parent.glob("*.new-*"))
+
+
 def test_a_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "home" / "rouser.db"
     file.parent.mkdir()

@@ -1,5 +1,6 @@
 """One holder per session: refused at once, let go however the holder ends."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -145,3 +146,34 @@ def test_a_lock_file_that_vanishes_while_it_is_held_does_no_harm(tmp_path: Path)
     with session_lock(tmp_path, ID, "restore"):
         (tmp_path / f"{ID}.lock").unlink()
     wait_for(lambda: len(list(Path("/proc/self/fd").iterdir())) == before, "the descriptor is closed", 5)
+
+
+def test_what_killed_processes_left_is_removed_by_whoever_comes_next(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (tmp_path / "named.lock").write_text(f"process {gone.pid} (spawn)\n")
+    (tmp_path / "unnamed.lock").touch()
+    with session_lock(tmp_path, ID, "restore"):
+        assert [path.name for path in tmp_path.iterdir()] == [f"{ID}.lock"]
+
+
+def test_the_locks_of_those_who_live_are_left_alone(tmp_path: Path) -> None:
+    other = ID[:-1] + "2"
+    with session_lock(tmp_path, other, "spawn"):
+        with session_lock(tmp_path, ID, "restore"):
+            pass
+        with pytest.raises(SessionBusyError), session_lock(tmp_path, other, "kill"):
+            pass
+
+
+def test_who_only_sweeps_keeps_nobody_out(tmp_path: Path) -> None:
+    """A sweeper holds the lock for an instant, and has no name in it."""
+    file = tmp_path / f"{ID}.lock"
+    file.touch()
+    with file.open() as sweeper:
+        fcntl.flock(sweeper, fcntl.LOCK_EX)
+        end = threading.Timer(0.02, lambda: fcntl.flock(sweeper, fcntl.LOCK_UN))
+        end.start()
+        with session_lock(tmp_path, ID, "restore"):
+            pass
+        end.join()

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -129,7 +130,7 @@ def test_launch_file_is_private_while_it_is_there(world):
 def test_launch_file_is_never_written_through_a_link(world):
     victim = world.directory / "victim"
     victim.write_text("precious")
-    launch.directory().joinpath("1" * 16 + ".sh").symlink_to(victim)
+    launch.directory().joinpath(f"{'1' * 16}-{os.getpid()}.sh").symlink_to(victim)
     with pytest.raises(HookError, match="cannot be written"):
         launch.write("1" * 16, world.directory, ["cat"], {})
     assert victim.read_text() == "precious"
@@ -172,13 +173,30 @@ def test_runtime_directory_of_somebody_else_is_not_used(world, monkeypatch):
     assert launch.directory() == world.launch_files
 
 
-def test_old_launch_files_are_swept_and_fresh_ones_are_not(world):
-    old, fresh = launch.directory() / "old.sh", launch.directory() / "fresh.sh"
-    for path in (old, fresh):
-        path.write_text("")
-    os.utime(old, (0, 0))
-    world.create()
-    assert not old.exists()
+def test_launch_files_of_commands_that_were_killed_are_swept(world):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    made = {name: launch.directory() / f"{'2' * 15}{name}-{gone.pid}.sh" for name in "abc"}
+    living = launch.write("3" * 16, world.directory, ["cat"], {})
+    handles = []
+    for name, ask in (
+        ("a", lambda: handles.append(world.create())),
+        ("b", world.runtime.runtime_discover),
+        ("c", lambda: world.runtime.runtime_destroy(handles[0])),
+    ):
+        made[name].write_text("")
+        os.utime(made[name], (0, 0))
+        ask()
+        assert not made[name].exists()
+    assert living.exists()
+
+
+def test_launch_file_that_a_shell_may_be_about_to_read_is_left_alone(world):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    fresh = launch.directory() / f"{'2' * 16}-{gone.pid}.sh"
+    fresh.write_text("")
+    world.runtime.runtime_discover()
     assert fresh.exists()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from rouser.errors import StoreError
-from rouser.paths import make_private_directory
+from rouser.paths import is_running, make_private_directory
 from rouser.schema import APPLICATION_ID, MIGRATIONS, VERSION
 
 _BUSY_SECONDS: Final = 10.0
@@ -52,14 +52,16 @@ def connect(path: Path) -> sqlite3.Connection:
     :raises StoreError: damaged, empty, not a database of ours, from a newer rouser, or not accessible.
     """
     try:
-        empty = path.stat().st_size == 0
+        status = path.stat()
     except FileNotFoundError:
         _make(path)
     except OSError as error:
-        raise StoreError(f"cannot use the session database {path}: {error.strerror}") from error
+        raise StoreError(f"cannot use the session database {path}: {error.strerror}. Nothing was changed.") from error
     else:
-        if empty:
+        if status.st_size == 0:
             raise StoreError(damaged(path, "it is empty"))
+        if status.st_nlink > 1:
+            _remove_leftovers(path)
     with translated(path):
         connection = _open(path)
         try:
@@ -71,7 +73,9 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    # Never made here: SQLite would make an empty one wherever a symbolic link leads.
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA synchronous = FULL")
     return connection
 
@@ -146,18 +150,8 @@ def _remove_leftovers(path: Path) -> None:
     """Remove the drafts of processes that were killed while making the database."""
     for draft in path.parent.glob(f"{path.name}.new-*"):
         pid = draft.name.removeprefix(f"{path.name}.new-").partition("-")[0]
-        if pid.isdigit() and not _runs(int(pid)):
+        if pid.isdigit() and not is_running(int(pid)):
             draft.unlink(missing_ok=True)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _sync_directory(directory: Path) -> None:

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from rouser.errors import SessionBusyError, StoreError
-from rouser.paths import make_private_directory
+from rouser.paths import is_running, make_private_directory
+
+_SETTLING_SECONDS: Final = 0.1
+_PAUSE: Final = 0.002
 
 
 def _open(path: Path) -> int:
@@ -32,13 +37,17 @@ def _is_current(descriptor: int, path: Path) -> bool:
 
 def _acquire(path: Path) -> int | None:
     """Return the descriptor of the locked file, or None when somebody else holds it."""
+    give_up = time.monotonic() + _SETTLING_SECONDS
     while True:
         descriptor = _open(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            return None
+            if _names_somebody(path) or time.monotonic() > give_up:
+                return None
+            time.sleep(_PAUSE)
+            continue
         except OSError:
             os.close(descriptor)
             raise
@@ -49,10 +58,30 @@ def _acquire(path: Path) -> int | None:
 
 def _holder(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
-        text = ""
-    return text.strip() or "another process"
+        return ""
+
+
+def _names_somebody(path: Path) -> bool:
+    """Return whether the holder has written its name; who has not has just come, or only sweeps."""
+    words = _holder(path).split()
+    return len(words) > 1 and words[1].isdigit() and is_running(int(words[1]))
+
+
+def _sweep(directory: Path, own: Path) -> None:
+    """Remove the lock files of processes that were killed, which nobody may ever ask for again."""
+    for path in directory.glob("*.lock"):
+        if path == own or _names_somebody(path):
+            continue
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_current(descriptor, path):
+                    path.unlink()
+            finally:
+                os.close(descriptor)
 
 
 @contextmanager
@@ -73,9 +102,11 @@ def session_lock(directory: Path, session_id: str, purpose: str) -> Iterator[Non
         raise StoreError(f"cannot lock {path}: {error.strerror}") from error
     if descriptor is None:
         raise SessionBusyError(
-            f"{session_id[:8]} is busy: {_holder(path)} is working on it. Try again when that is done."
+            f"{session_id[:8]} is busy: {_holder(path) or 'another process'} is working on it. "
+            "Try again when that is done."
         )
     try:
+        _sweep(directory, path)
         with suppress(OSError):  # a full disk costs the others the holder's name, not us the lock
             os.ftruncate(descriptor, 0)
             os.write(descriptor, f"process {os.getpid()} ({purpose})\n".encode())

@@ -1,4 +1,4 @@
-"""Where rouser keeps its files, and how it makes directories and files that only the user may read."""
+"""Where rouser keeps its files, how they are made private, and whether who made one still runs."""
 
 from __future__ import annotations
 
@@ -49,3 +49,14 @@ def make_private_directory(path: Path) -> None:
         raise StoreError(
             f"cannot use the state directory {path}: {error.strerror}; set ROUSER_HOME to another"
         ) from error
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process of this number runs, whoever's it is; files named after it may be its own."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True

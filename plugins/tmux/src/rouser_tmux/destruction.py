@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from rouser import HookError
+from rouser_tmux import launch
 from rouser_tmux.client import NoServerError, Server, ServerExitingError, TmuxError
 from rouser_tmux.handle import Handle
 from rouser_tmux.panes import MARKS, Pane, find_with_company
@@ -23,6 +24,7 @@ def destroy(handle: Handle) -> None:
 
     :raises HookError: something of it is still there, or that is not known.
     """
+    launch.sweep()
     panes = find_with_company(handle)
     if any(pane.adopted for pane in panes if pane.token == handle.token):
         release(handle, panes)

@@ -18,7 +18,7 @@ from typing import Final
 from rouser import HookError, state_directory
 from rouser_tmux.processes import command_line
 
-_STALE_SECONDS: Final = 24 * 3600
+_SHELL_SECONDS: Final = 0.2
 _SHELL: Final = "/bin/sh"
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OF_THE_TERMINAL: Final = ("TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TMUX", "TMUX_PANE")
@@ -56,7 +56,7 @@ def write(token: str, cwd: Path, command: Sequence[str], env: Mapping[str, str])
     :raises HookError: it cannot be written, or an argument or variable holds a NUL.
     """
     text = _script(cwd, command, env)
-    path = directory() / f"{token}.sh"
+    path = directory() / f"{token}-{os.getpid()}.sh"
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
@@ -82,12 +82,27 @@ def is_pending(path: Path, pid: int) -> bool:
 
 
 def sweep() -> None:
-    """Remove the launch files that commands left behind that were killed more than a day ago."""
-    oldest = time.time() - _STALE_SECONDS
+    """Remove the launch files of commands that were killed; never raises.
+
+    Not at once, since the shell that is to become the agent may be about to read one and remove it by itself. A
+    server that hangs may run the shell much later; then it finds no agent.
+    """
+    newest = time.time() - _SHELL_SECONDS
     with contextlib.suppress(OSError):
-        for path in directory().glob("*.sh"):
-            if path.lstat().st_mtime < oldest:
+        for path in location().glob("*.sh"):
+            creator = path.stem.rpartition("-")[2]
+            if creator.isdigit() and not _runs(int(creator)) and path.lstat().st_mtime < newest:
                 path.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True
 
 
 def check(cwd: Path, command: Sequence[str], env: Mapping[str, str]) -> None:

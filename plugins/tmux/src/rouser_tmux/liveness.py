@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from rouser import DiscoveredRuntime, HookError, time_left
-from rouser_tmux import processes
+from rouser_tmux import launch, processes
 from rouser_tmux.client import NoServerError, Server
 from rouser_tmux.handle import Handle
 from rouser_tmux.panes import Pane, find, marked_panes, socket_exists
@@ -65,6 +65,7 @@ def discover(server: Server) -> list[DiscoveredRuntime]:
 
     :raises HookError: the server does not answer.
     """
+    launch.sweep()
     try:
         panes = marked_panes(server)
     except NoServerError:

@@ -10,24 +10,25 @@ from typing import Final
 from rouser import HookError, time_left
 from rouser_worktree.library import GitFailedError
 from rouser_worktree.links import find_private, is_repository, read_link
+from rouser_worktree.locks import Held
 from rouser_worktree.process import GitTimeoutError
 from rouser_worktree.records import Record, forget
+from rouser_worktree.remains import clear
 from rouser_worktree.repository import Repository
 
 _RESERVE: Final = 5.0
 
 
-def add(repository: Repository, path: Path, branch: str, held: int) -> None:
+def add(repository: Repository, path: Path, branch: str) -> None:
     """Make a worktree at ``path``, which is empty or not there, with an existing branch checked out.
 
     The repository's post-checkout hook runs, as people rely on it to.
 
-    :param held: the descriptor of the lock on making it, which git keeps open.
     :raises HookError: git or the hook failed or did not end in time, leaving some time to clean up after it.
     """
     reserve = min(_RESERVE, time_left() / 4)
     try:
-        repository.git.holding(held, reserve).worktree("add", "--", str(path), branch)
+        repository.git.holding(repository.held, reserve).worktree("add", "--", str(path), branch)
     except GitTimeoutError as error:
         if is_complete(path):
             raise HookError(f"{error}: its post-checkout hook hangs; see the hooks of {repository.common}") from error
@@ -50,14 +51,15 @@ def holds_something(path: Path) -> bool:
     return os.path.lexists(path) and (path.is_symlink() or not path.is_dir() or any(path.iterdir()))
 
 
-def discard(path: Path, record: Record) -> None:
+def discard(path: Path, record: Record, held: Held) -> None:
     """Remove a worktree that was never handed out, and the branch that was created for it.
 
     :raises HookError: it could not be removed.
     """
     remove_tree(path)
-    repository = Repository(Path(record.repository))
+    repository = Repository(Path(record.repository), held)
     if is_repository(repository.common):
+        clear(repository, path, record.branch)
         remove_entry(repository, path)
         if record.start is not None:
             repository.delete_branch(record.branch, record.start)

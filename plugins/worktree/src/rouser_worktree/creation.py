@@ -9,8 +9,9 @@ from rouser import HookError, Session, is_valid_name
 from rouser_worktree.base import directory_name, make_private
 from rouser_worktree.checkout import add, discard, holds_something, is_complete
 from rouser_worktree.links import read_link
-from rouser_worktree.locks import claiming, making
+from rouser_worktree.locks import Held, claiming, making
 from rouser_worktree.records import Record, read_record, write_record
+from rouser_worktree.remains import clear
 from rouser_worktree.repository import Repository, check_branch_name, find_repository, resolve_base
 from rouser_worktree.restoration import restore_held
 
@@ -33,15 +34,17 @@ def create(base: Path, session: Session, directory: Path, branch: str, revision:
     make_private(home)
     path = _place(home, session)
     with making(path) as held:
+        repository = replace(repository, held=held)
+        clear(repository, path, branch)
         record = read_record(path)
         if record is not None and record.ready:
-            return path if read_link(path) else restore_held(session, repository, path, record, held)
+            return path if read_link(path) else restore_held(session, repository, path, record)
         with claiming(home, repository.common, branch):
             if record is not None:
                 if record.branch == branch and is_complete(path):  # only the note that it is ready was missing
                     write_record(path, replace(record, ready=True))
                     return path
-                discard(path, record)
+                discard(path, record, held)
             plan = Record(
                 session=session.id,
                 repository=str(repository.common),
@@ -70,18 +73,19 @@ def _start(repository: Repository, directory: Path, branch: str, revision: str |
     return None
 
 
-def _make(repository: Repository, path: Path, plan: Record, held: int) -> None:
-    start = plan.start
-    if start is not None:
-        # By itself, before anything that has to be undone: whoever creates it first may delete it again.
-        repository.create_branch(plan.branch, start)
+def _make(repository: Repository, path: Path, plan: Record, held: Held) -> None:
+    undo = replace(plan, start=None)
     try:
+        # First, so that a branch whose maker is killed is known to be ours.
         write_record(path, plan)
-        add(repository, path, plan.branch, held)
+        if plan.start is not None:
+            repository.create_branch(plan.branch, plan.start)
+        undo = plan  # whoever created the branch may delete it again; one that was killed may have, too
+        add(repository, path, plan.branch)
         write_record(path, replace(plan, ready=True))
     except BaseException as error:
         try:
-            discard(path, plan)
+            discard(path, plan if held.broken else undo, held)
         except Exception as second:
             raise HookError(f"{error}; what it left at {path} could not be removed: {second}") from error
         raise

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from rouser import HookError, time_left
-from rouser_worktree.process import run, seconds_for_git, spoken
+from rouser_worktree.locks import Held
+from rouser_worktree.process import Finished, GitTimeoutError, run, seconds_for_git, spoken
 from rouser_worktree.version import require_git
 
 require_git()  # under a deadline, before the import of GitPython runs the same command without one
@@ -58,19 +59,22 @@ class SupervisedGit(git.Git):
     but not remove those of another repository. Its ``Repo`` reads the latter too, so it is not used.
     """
 
-    __slots__ = ("_directory", "_inherited", "_reserve")
+    __slots__ = ("_directory", "_held", "_reserve")
 
     def __init__(self, directory: Path, git_dir: Path | None = None) -> None:
         super().__init__(str(directory))
         self._directory = directory  # GitPython's own has $VARIABLES and ~ in it expanded
-        self._inherited: tuple[int, ...] = ()
+        self._held: Held | None = None
         self._reserve = 0.0
         if git_dir is not None:
             self.set_persistent_git_options(git_dir=str(git_dir))
 
-    def holding(self, descriptor: int, reserve: float) -> SupervisedGit:
-        """Let the processes inherit a file descriptor, and end them ``reserve`` seconds before the deadline."""
-        self._inherited = (descriptor,)
+    def holding(self, held: Held | None, reserve: float = 0.0) -> SupervisedGit:
+        """Let the processes inherit a lock, and end them ``reserve`` seconds before the deadline.
+
+        If one of them is killed, the lock is marked as broken.
+        """
+        self._held = held
         self._reserve = reserve
         return self
 
@@ -86,7 +90,7 @@ class SupervisedGit(git.Git):
         if unknown := options.keys() - {"with_extended_output", "with_exceptions"}:
             raise TypeError(f"not supported here: {', '.join(sorted(unknown))}")
         for attempt in range(_ATTEMPTS):
-            done = run(list(command), self._directory, seconds_for_git(self._reserve), self._inherited)
+            done = self._run(list(command))
             if not done.status or not _COLLISION.search(done.errors):
                 break
             time.sleep(min(_PAUSE * (attempt + 1), time_left() / 4))
@@ -94,6 +98,19 @@ class SupervisedGit(git.Git):
             raise GitFailedError(command, done.status, done.errors)
         output = done.output.removesuffix("\n")
         return (done.status, output, done.errors) if options.get("with_extended_output") else output
+
+    def _run(self, command: list[str]) -> Finished:
+        held = self._held
+        inherited = () if held is None else (held.descriptor,)
+        try:
+            done = run(command, self._directory, seconds_for_git(self._reserve), inherited)
+        except GitTimeoutError:
+            if held is not None:
+                held.broken = True
+            raise
+        if done.status < 0 and held is not None:
+            held.broken = True
+        return done
 
 
 def _essence(errors: str) -> str:

@@ -44,9 +44,12 @@ def read_link(path: Path) -> Link | None:
 
 
 def points_nowhere(path: Path) -> bool:
-    """Return whether the ``.git`` of ``path`` is missing, or is a file that names a directory that is gone."""
+    """Return whether the ``.git`` of ``path`` is missing, or is a file that is empty or names what is gone."""
     try:
         if not os.path.lexists(path / ".git"):
+            return True
+        status = (path / ".git").lstat()
+        if stat.S_ISREG(status.st_mode) and not status.st_size:  # git was killed before it wrote it
             return True
         target = _target(path / ".git", "gitdir: ")
         return target is not None and not os.path.lexists(target)
@@ -70,12 +73,17 @@ def find_private(common: Path, path: Path) -> Path | None:
     return None
 
 
+def names_worktree(private: Path) -> bool:
+    """Return whether a private directory says where its worktree is."""
+    return _target(private / "gitdir") is not None
+
+
 def write_link(private: Path, path: Path) -> None:
     """Make the ``.git`` file of ``path`` name ``private`` again, as ``git worktree repair`` would.
 
     :raises OSError: the disk says no.
     """
-    fresh = path / f".git.rouser-{os.getpid()}"
+    fresh = path / ".git.rouser"
     fresh.write_bytes(b"gitdir: " + os.fsencode(private) + b"\n")
     fresh.replace(path / ".git")
 

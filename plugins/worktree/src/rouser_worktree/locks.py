@@ -1,4 +1,4 @@
-"""Locks that the kernel releases when their holder dies, on files that are there only while they are held."""
+"""Locks that the kernel releases when their holder dies; a file that is there all the same tells of such a death."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -14,11 +15,41 @@ from typing import Final
 from rouser import HookError, time_left
 
 _POLL: Final = 0.05
+_SWEEPING_SECONDS: Final = 0.1  # more than it takes to find that nobody holds a lock
+
+
+@dataclass(slots=True)
+class Held:
+    """A lock that is held.
+
+    :ivar descriptor: of its file, for git to inherit.
+    :ivar since: when its file was made, in seconds since the epoch: by this holder, or by one that was killed.
+    :ivar broken: whether a git at work under it was killed, as far as is known.
+    """
+
+    descriptor: int
+    since: float
+    broken: bool
+
+
+def is_made(path: Path) -> bool:
+    """Return whether nobody is making or removing the worktree at ``path``, or was killed at it."""
+    return not os.path.lexists(_making_file(path))
+
+
+def tidy(path: Path) -> None:
+    """Remove what one who was killed left of its lock, where there is nothing else left to do."""
+    if not is_made(path):
+        _remove_unheld(_making_file(path))
+
+
+def _making_file(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
 
 
 @contextmanager
-def making(path: Path) -> Iterator[int]:
-    """Hold the lock on making the worktree at ``path``; yields its descriptor, for git to inherit.
+def making(path: Path) -> Iterator[Held]:
+    """Hold the lock on making the worktree at ``path``.
 
     A command that is killed leaves its git running. Since git holds the lock too, whoever comes next
     waits for it to end before touching what it still writes to.
@@ -26,8 +57,10 @@ def making(path: Path) -> Iterator[int]:
     :raises HookError: another process held it for as long as there was time.
     """
     complaint = f"an earlier git still works on {path}; wait for it or end it"
-    with _lock(path.with_name(f".{path.name}.lock"), time_left() * 0.9, complaint) as descriptor:
-        yield descriptor
+    with _lock(_making_file(path), time_left() * 0.9, complaint) as held:
+        for file in path.parent.glob(".*.branch"):
+            _remove_unheld(file)
+        yield held
 
 
 @contextmanager
@@ -39,31 +72,45 @@ def claiming(home: Path, common: Path, branch: str) -> Iterator[None]:
     :raises HookError: another session is checking it out now.
     """
     name = sha256(os.fsencode(f"{common}\0{branch}")).hexdigest()[:16]
-    with _lock(home / f".{name}.branch", 0, f"branch {branch} is being checked out for another session; use another"):
+    with _lock(
+        home / f".{name}.branch",
+        _SWEEPING_SECONDS,
+        f"branch {branch} is being checked out for another session; use another",
+    ):
         yield
 
 
 @contextmanager
-def _lock(file: Path, seconds: float, complaint: str) -> Iterator[int]:
+def _lock(file: Path, seconds: float, complaint: str) -> Iterator[Held]:
     deadline = time.monotonic() + seconds
-    while (descriptor := _try_to_lock(file)) is None:
+    while (held := _try_to_lock(file)) is None:
         if time.monotonic() > deadline:
             raise HookError(complaint)
         time.sleep(_POLL)
     try:
-        yield descriptor
+        yield held
     finally:
         file.unlink(missing_ok=True)
-        os.close(descriptor)
+        os.close(held.descriptor)
 
 
-def _try_to_lock(file: Path) -> int | None:
+def _remove_unheld(file: Path) -> None:
+    """Remove the file of a lock whose holder was killed."""
+    held = _try_to_lock(file)
+    if held is not None:
+        file.unlink(missing_ok=True)
+        os.close(held.descriptor)
+
+
+def _try_to_lock(file: Path) -> Held | None:
     while True:
+        broken = os.path.lexists(file)
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if file.stat().st_ino == os.fstat(descriptor).st_ino:
-                return descriptor
+            status = os.fstat(descriptor)
+            if file.stat().st_ino == status.st_ino:
+                return Held(descriptor, status.st_mtime, broken)
         except FileNotFoundError:
             pass
         except BlockingIOError:

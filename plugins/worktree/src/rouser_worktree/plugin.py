@@ -11,6 +11,7 @@ from typing import Any
 from rouser import Diagnosis, DiscoveredWorkspace, HookError, PluginSpec, Session, WorkspaceSpec, hookimpl
 from rouser_worktree.base import configured_base, default_base
 from rouser_worktree.links import read_link
+from rouser_worktree.locks import is_made
 
 
 class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
@@ -55,8 +56,8 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
 
     @hookimpl
     def workspace_exists(self, path: Path) -> bool:
-        """Return whether the worktree and its repository refer to each other; reads files, starts no process."""
-        return read_link(path) is not None
+        """Return whether the worktree and its repository refer to each other, and nobody was killed in between."""
+        return read_link(path) is not None and is_made(path)
 
     @hookimpl
     def workspace_restore(self, session: Session, path: Path) -> Path:

@@ -46,8 +46,11 @@ def read_record(path: Path) -> Record | None:
 
 
 def write_record(path: Path, record: Record) -> None:
-    """Write the record of the worktree at ``path``, whole or not at all, readable by its owner alone."""
-    fresh = _beside(path, f"{os.getpid()}.new")
+    """Write the record of the worktree at ``path``, whole or not at all, readable by its owner alone.
+
+    For one who holds the lock on making it, so that the draft of one who was killed is written over.
+    """
+    fresh = _beside(path, "new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(asdict(record), file)
@@ -58,7 +61,8 @@ def write_record(path: Path, record: Record) -> None:
 
 def forget(path: Path) -> None:
     """Remove the record of the worktree at ``path``, if there is one."""
-    _beside(path, "json").unlink(missing_ok=True)
+    for suffix in ("new", "json"):
+        _beside(path, suffix).unlink(missing_ok=True)
 
 
 def recorded_paths(base: Path) -> list[Path]:

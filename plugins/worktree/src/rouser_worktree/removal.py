@@ -9,8 +9,9 @@ from rouser import HookError
 from rouser_worktree.checkout import remove_entry, remove_tree
 from rouser_worktree.library import GitFailedError
 from rouser_worktree.links import Link, find_private, is_repository, points_nowhere, read_link, write_link
-from rouser_worktree.locks import making
+from rouser_worktree.locks import Held, making, tidy
 from rouser_worktree.records import Record, forget, read_record
+from rouser_worktree.remains import clear
 from rouser_worktree.repository import Repository
 from rouser_worktree.work import look, own_commits, stranded_commit
 
@@ -33,27 +34,30 @@ def destroy(base: Path, path: Path, *, force: bool) -> None:
     record = read_record(place)
     if record is None:
         if not is_there:
+            tidy(place)
             return
         raise HookError(f"{path} was not made by rouser, so it is not removed; do it by hand")
-    with making(place):
-        _destroy(place, record, is_there=is_there, force=force)
+    with making(place) as held:
+        _destroy(place, record, held, is_there=is_there, force=force)
         forget(place)
 
 
-def _destroy(path: Path, record: Record, *, is_there: bool, force: bool) -> None:
+def _destroy(path: Path, record: Record, held: Held, *, is_there: bool, force: bool) -> None:
     recorded = Path(record.repository)
     link = read_link(path)
     # A repository that was moved, and its worktree repaired, is found by the link.
-    repository = Repository(recorded if link is None or is_repository(recorded) else link.common)
+    repository = Repository(recorded if link is None or is_repository(recorded) else link.common, held)
     if not is_repository(repository.common):
         if is_there:
             _remove_unlinked(path, record, force=force)
         return
+    clear(repository, path, record.branch)
     if is_there:
         _remove_directory(repository, path, record, force=force)
     elif not force:
         _require_nothing_stranded(repository, path)
     remove_entry(repository, path)
+    clear(repository, path, record.branch)
     _delete_unused_branch(repository, record)
 
 

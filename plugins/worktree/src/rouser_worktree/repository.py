@@ -9,6 +9,7 @@ from typing import Final
 
 from rouser import HookError
 from rouser_worktree.library import GitFailedError, SupervisedGit
+from rouser_worktree.locks import Held
 
 HEADS: Final = "refs/heads/"
 
@@ -18,14 +19,16 @@ class Repository:
     """A repository, whichever of its checkouts it was found from.
 
     :ivar common: its common directory: ``.git`` of the main checkout, or the bare repository itself.
+    :ivar held: the lock that whoever changes it holds, and its gits with it. None: nothing is changed.
     """
 
     common: Path
+    held: Held | None = None
 
     @property
     def git(self) -> SupervisedGit:
         """Git commands on the repository as such."""
-        return SupervisedGit(self.common, self.common)
+        return SupervisedGit(self.common, self.common).holding(self.held)
 
     def tip(self, branch: str) -> str | None:
         """Return the commit that a local branch is at; None when there is no such branch."""

@@ -9,8 +9,9 @@ from rouser import HookError, Session
 from rouser_worktree.checkout import add, holds_something, remove_entry, remove_tree
 from rouser_worktree.library import SupervisedGit
 from rouser_worktree.links import find_private, is_repository, points_nowhere, read_link, write_link
-from rouser_worktree.locks import claiming, making
+from rouser_worktree.locks import claiming, is_made, making
 from rouser_worktree.records import Record, read_record, write_record
+from rouser_worktree.remains import clear
 from rouser_worktree.repository import Repository, find_repository
 from rouser_worktree.work import head_branch, stranded_commit, under_way
 
@@ -21,17 +22,20 @@ def restore(session: Session, path: Path) -> Path:
     :returns: ``path``.
     :raises HookError: it cannot be recreated, and why; nothing was changed.
     """
-    if read_link(path) is not None:
+    if read_link(path) is not None and is_made(path):
         return path
     record = read_record(path)
     repository = _repository_of(session, path, record)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with making(path) as held:
-        return restore_held(session, repository, path, record, held)
+        repository = replace(repository, held=held)
+        clear(repository, path, session.branch)
+        return restore_held(session, repository, path, record)
 
 
-def restore_held(session: Session, repository: Repository, path: Path, record: Record | None, held: int) -> Path:
+def restore_held(session: Session, repository: Repository, path: Path, record: Record | None) -> Path:
     """Do what :func:`restore` does for one who holds the lock on making it."""
+    broken = repository.held is not None and repository.held.broken
     branch = session.branch
     if repository.tip(branch) is None:
         raise HookError(
@@ -40,20 +44,22 @@ def restore_held(session: Session, repository: Repository, path: Path, record: R
         )
     private = find_private(repository.common, path)
     recorded = record is not None and record.session == session.id
-    if holds_something(path):
+    if broken and private is None and _is_barely_begun(path):
+        remove_tree(path)
+    if holds_something(path) and not (broken and read_link(path) is not None):
         is_ours = private is not None and (recorded or head_branch(private) == branch)
         if private is None or not is_ours or path.is_symlink() or not points_nowhere(path):
             raise HookError(f"{path} is in the way, and is not the worktree of {branch}; move it, then try again")
         write_link(private, path)
     elif private is not None and head_branch(private) == branch:
-        _refill(private, path, branch)
+        _refill(repository, private, path, branch)
     else:
         if private is not None:
             _require_kept_elsewhere(private, path)
         with claiming(path.parent, repository.common, branch):
             repository.require_free(branch, but=path)
             remove_entry(repository, path)
-            _add_or_leave_nothing(repository, path, branch, held)
+            _add_or_leave_nothing(repository, path, branch)
     if read_link(path) is None:
         raise HookError(f"{path} was linked to {repository.common} again, but is not usable; see git worktree list")
     if record is not None and (record.repository != str(repository.common) or not record.ready):
@@ -75,12 +81,19 @@ def _repository_of(session: Session, path: Path, record: Record | None) -> Repos
     return found
 
 
-def _refill(private: Path, path: Path, branch: str) -> None:
+def _is_barely_begun(path: Path) -> bool:
+    """Return whether a git that was killed got no further at ``path`` than to make the directory and its link."""
+    if not path.is_dir() or path.is_symlink() or not points_nowhere(path):
+        return False
+    return all(file.name == ".git" for file in path.iterdir())
+
+
+def _refill(repository: Repository, private: Path, path: Path, branch: str) -> None:
     """Write the files anew, from the worktree's own index: what was staged there exists nowhere else."""
     path.mkdir(exist_ok=True)
     try:
         write_link(private, path)
-        git = SupervisedGit(path)
+        git = SupervisedGit(path).holding(repository.held)
         if not (private / "index").exists():
             git.read_tree("HEAD")
         git.checkout_index("--all", "--force", "--quiet")
@@ -91,11 +104,12 @@ def _refill(private: Path, path: Path, branch: str) -> None:
         raise
 
 
-def _add_or_leave_nothing(repository: Repository, path: Path, branch: str, held: int) -> None:
+def _add_or_leave_nothing(repository: Repository, path: Path, branch: str) -> None:
     try:
-        add(repository, path, branch, held)
+        add(repository, path, branch)
     except BaseException:
         remove_tree(path)
+        clear(repository, path, branch)
         remove_entry(repository, path)
         raise
 

@@ -1,0 +1,115 @@
+"""What a git that was killed leaves behind is removed by the next command, and what others hold is not."""
+
+import json
+import os
+import time
+
+import pytest
+
+from rouser import HookError
+
+
+def place(base, session):
+    path = base / "shop" / session.short_id
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def leave_lock(path):
+    """Leave what tells that whoever worked on a worktree was killed."""
+    path.with_name(f".{path.name}.lock").touch()
+
+
+def nothing_but(directory, *names):
+    return {entry.name for entry in directory.iterdir()} == set(names)
+
+
+@pytest.mark.parametrize("name", ["refs/heads/rouser/fix.lock", "packed-refs.lock"])
+def test_a_lock_of_a_git_that_was_killed_is_removed(repo, spawn, session, base, name):
+    leave_lock(place(base, session))
+    lock = repo.path / ".git" / name
+    lock.parent.mkdir(exist_ok=True)
+    lock.touch()
+    spawn(session)
+    assert not lock.exists()
+
+
+def test_a_lock_is_left_alone_when_nobody_was_killed(repo, spawn, session):
+    lock = repo.path / ".git" / "refs" / "heads" / "rouser" / "fix.lock"
+    lock.parent.mkdir()
+    lock.touch()
+    with pytest.raises(HookError, match="File exists"):
+        spawn(session)
+    assert lock.exists()
+
+
+def test_a_lock_from_before_the_killed_git_began_is_left_alone(repo, spawn, session, base):
+    lock = repo.path / ".git" / "packed-refs.lock"
+    lock.touch()
+    os.utime(lock, (time.time() - 60,) * 2)
+    leave_lock(place(base, session))
+    spawn(session)
+    assert lock.exists()
+
+
+@pytest.mark.parametrize("there", [(), ("gitdir",), ("gitdir", "HEAD")])
+def test_half_an_entry_is_removed_which_would_be_in_the_way_of_every_git(repo, spawn, session, base, there):
+    path = place(base, session)
+    leave_lock(path)
+    entry = repo.path / ".git" / "worktrees" / path.name
+    entry.mkdir(parents=True)
+    for name in there:
+        (entry / name).write_text(f"{path}/.git\n" if name == "gitdir" else "")
+    (entry / "locked").write_text("initializing\n")
+    spawn(session)
+    assert path in repo.listed()
+    assert nothing_but(entry.parent, path.name)
+
+
+def test_a_worktree_whose_restore_was_killed_is_not_usable_and_is_completed(repo, plugin, spawn, session):
+    path = spawn(session)
+    (path / "a.txt").unlink()
+    leave_lock(path)
+    assert not plugin.workspace_exists(path)
+    assert plugin.workspace_restore(session, path) == path
+    assert plugin.workspace_exists(path)
+    assert (path / "a.txt").exists()
+    assert nothing_but(path.parent, path.name, f".{path.name}.json")
+
+
+def test_a_restore_that_was_killed_before_it_had_written_a_link_is_begun_anew(repo, plugin, spawn, session):
+    path = spawn(session)
+    repo.git("worktree", "remove", "--force", str(path))
+    path.mkdir()
+    (path / ".git").touch()
+    leave_lock(path)
+    plugin.workspace_restore(session, path)
+    assert (path / "a.txt").exists()
+    assert path in repo.listed()
+
+
+def test_a_branch_whose_maker_was_killed_is_known_to_be_ours(repo, plugin, spawn, session, base):
+    path = place(base, session)
+    start = repo.git("rev-parse", "HEAD")
+    record = {"session": session.id, "repository": str(repo.path / ".git"), "branch": session.branch}
+    (path.parent / f".{path.name}.json").write_text(json.dumps({**record, "start": start, "ready": False}))
+    repo.git("branch", session.branch)
+    leave_lock(path)
+    plugin.workspace_destroy(path, force=False)
+    assert repo.branches() == ["main"]
+    assert nothing_but(path.parent)
+
+
+def test_files_of_locks_that_nobody_holds_are_removed(spawn, session, base):
+    path = place(base, session)
+    (path.parent / ".0123456789abcdef.branch").touch()
+    (path.parent / f".{path.name}.new").touch()
+    spawn(session)
+    assert nothing_but(path.parent, path.name, f".{path.name}.json")
+
+
+def test_removing_what_is_gone_removes_the_lock_of_one_who_was_killed_at_the_end(plugin, session, base):
+    path = place(base, session)
+    leave_lock(path)
+    plugin.workspace_destroy(path, force=False)
+    assert nothing_but(path.parent)
