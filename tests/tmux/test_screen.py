@@ -40,7 +40,10 @@ def test_output_is_plain_text(world, eventually):
 
 
 def test_ended_agent_leaves_its_output(world, eventually):
-    handle = world.create(["sh", "-c", "echo about to fail; echo oops >&2; exit 3"])
+    # Not at once: tmux itself now and then loses what a program writes in the very moment of its end.
+    handle = world.create(["sh", "-c", "echo about to fail; echo oops >&2; read -r line; exit 3"])
+    eventually(lambda: "oops" in world.runtime.runtime_get_output(handle, 10))
+    world.tmux("send-keys", "-t", "=proj-1:", "Enter")
     eventually(lambda: world.tmux("list-panes", "-a", "-F", "#{pane_dead}") == ["1"])
     assert world.runtime.runtime_get_output(handle, 10) == "about to fail\noops"
 
