@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-DISTRIBUTIONS := core plugins/tmux plugins/worktree plugins/claude_code plugins/command plugins/process plugins/clone
+DISTRIBUTIONS := core plugins/tmux plugins/worktree plugins/claude_code plugins/command plugins/process plugins/clone plugins/codex
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 BENCH_READY := .cache/bench/.ready

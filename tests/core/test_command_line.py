@@ -160,6 +160,7 @@ class TestImports:
         "rouser_command",
         "rouser_process",
         "rouser_clone",
+        "rouser_codex",
         "libtmux",
         "git",
     )

@@ -22,6 +22,7 @@ DISTRIBUTIONS = (
     "plugins/command",
     "plugins/process",
     "plugins/clone",
+    "plugins/codex",
 )
 
 THIRD_PARTY = '''
@@ -129,7 +130,7 @@ def clean() -> Iterator[Path]:
 def test_a_strangers_runtime_serves_by_name_alone(clean: Path, world: World) -> None:
     world.extra |= {"PATH": f"{clean}:/usr/bin:/bin", "JOBS": str(world.root / "jobs"), "ROUSER_RUNTIME": "jobs"}
     listed = {item["name"]: item for item in world.ok("plugins", "--json").json}
-    assert set(listed) == {"claude-code", "clone", "command", "jobs", "process", "tmux", "worktree"}
+    assert set(listed) == {"claude-code", "clone", "codex", "command", "jobs", "process", "tmux", "worktree"}
     assert listed["jobs"] == {
         "name": "jobs",
         "kinds": ["runtime"],

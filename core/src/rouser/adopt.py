@@ -29,6 +29,7 @@ from rouser.providers import Agent, Directory, Runtime, Workspace, first_usable
 from rouser.spawn import free_branch, kept_settings, on_new_branch, project_name, repository_root, slug
 from rouser.store import Store, now
 
+_RANDOM: Final = 4
 _NAMESPACE: Final = uuid.UUID("a0f6a54e-2f0c-4c5e-9f6b-3d1c0b7a54e1")
 
 
@@ -81,12 +82,17 @@ def adopt_conversation(host: Host, store: Store, found: Found, request: AdoptReq
 
 
 def session_id_for(agent: str, conversation_id: str) -> str:
-    """Return the id of the session that adopts a conversation: the conversation's own, where that is a UUID."""
+    """Return the id of the session that adopts a conversation: the conversation's own, where that is a random UUID.
+
+    Other kinds begin with the time, so that what people see of them, and what runtimes are named by, would be the
+    same for conversations of the same minute.
+    """
     try:
-        if str(uuid.UUID(conversation_id)) == conversation_id:
-            return conversation_id
+        parsed = uuid.UUID(conversation_id)
     except ValueError:
-        pass
+        parsed = None
+    if parsed is not None and parsed.version == _RANDOM and str(parsed) == conversation_id:
+        return conversation_id
     return str(uuid.uuid5(_NAMESPACE, f"{agent}:{conversation_id}"))
 
 

@@ -14,7 +14,7 @@ from rouser.delivery import BlockedError, NotDeliveredError, Watch, confirm, dig
 from rouser.environment import environment_for
 from rouser.errors import HookTimeoutError, PluginError
 from rouser.liveness import find_stray
-from rouser.models import PromptReceipt, PromptState, RuntimeIntent, Session, SessionStatus
+from rouser.models import Evidence, PromptReceipt, PromptState, RuntimeIntent, Session, SessionStatus
 from rouser.providers import Agent, Runtime
 from rouser.store import Store, now
 
@@ -154,6 +154,25 @@ def record_start(store: Store, session: Session, handle: str, events: Events, pr
         prompt=prompt,
     )
     return store.update(started, events.done, {"handle": handle})
+
+
+def note_conversation(store: Store, agent: Agent, session: Session, floor: Evidence) -> Session:
+    """Record which conversation the started agent has begun, for agents that choose its id themselves.
+
+    After a crash the process that could tell is gone, so it is asked while it lives. Never raises for a plugin's
+    failure: a restore asks again.
+
+    :param floor: weaker evidence is not recorded.
+    """
+    try:
+        found = agent.find_conversation(session)
+    except PluginError:
+        return session
+    known = session.conversation.id if session.conversation is not None else None
+    if found is None or found.id == known or not found.evidence.at_least(floor):
+        return session
+    detail = {"conversation": found.id, "evidence": found.evidence, "reason": found.reason}
+    return store.update(replace(session, conversation=found), "conversation_found", detail)
 
 
 def deliver(store: Store, watch: Watch, plan: LaunchPlan, seconds: float) -> Delivery:

@@ -19,7 +19,7 @@ from rouser.errors import (
     WorkspaceMissingError,
 )
 from rouser.host import Host
-from rouser.launch import ADOPT, RESTORE, Delivery, LaunchPlan, deliver, record_start, start
+from rouser.launch import ADOPT, RESTORE, Delivery, LaunchPlan, deliver, note_conversation, record_start, start
 from rouser.liveness import Liveness, probe
 from rouser.models import (
     ActivityState,
@@ -322,8 +322,9 @@ def _see_it_up(run: _Restore, plan: LaunchPlan, session: Session) -> Delivery:
     delivery = deliver(run.store, watch, plan, run.config.prompt_timeout)
     if delivery.warning:
         run.warnings.append(delivery.warning)
+    session = note_conversation(run.store, run.agent, delivery.session, run.config.minimum_evidence)
     verify(watch)
-    return delivery
+    return replace(delivery, session=session)
 
 
 def _clean_up(run: _Restore, session: Session) -> str:

@@ -21,7 +21,7 @@ from rouser.config import Config
 from rouser.delivery import Watch, await_start, verify
 from rouser.errors import ConfigError, HookTimeoutError, PluginError, RouserError
 from rouser.host import Host
-from rouser.launch import SPAWN, LaunchPlan, deliver, start
+from rouser.launch import SPAWN, LaunchPlan, deliver, note_conversation, start
 from rouser.models import PromptReceipt, PromptState, Session, SessionStatus, is_valid_name
 from rouser.providers import Agent, Directory, Workspace, providers_of
 from rouser.store import Store, now
@@ -108,8 +108,9 @@ def spawn_session(host: Host, store: Store, request: SpawnRequest, config: Confi
         watch = Watch(runtime, agent, session)
         await_start(watch, config.prompt_timeout)
         delivery = deliver(store, watch, plan, config.prompt_timeout)
+        session = note_conversation(store, agent, delivery.session, config.minimum_evidence)
         verify(watch)
-        session = _settle(host, store, delivery.session, done=delivery.sent or not plan.prompt)
+        session = _settle(host, store, session, done=delivery.sent or not plan.prompt)
     warnings = (delivery.warning,) if delivery.warning else ()
     return SpawnOutcome(session=session, launch_command=plan.full_command, prompt_sent=delivery.sent, warnings=warnings)
 
