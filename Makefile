@@ -9,15 +9,18 @@ DOCS_READY := $(VENV)/.docs-ready
 BENCH_READY := .cache/bench/.ready
 SITE := build/docs
 
-# The real client that `make test-agents` runs; a newer one may draw other screens and keep other records.
+# The real clients that `make test-agents` runs; newer ones may draw other screens and keep other records.
 CLAUDE_VERSION := 2.1.330
 CLIENT := .cache/agents/claude-code-$(CLAUDE_VERSION)/claude
+CODEX_VERSION := 0.171.0
+CODEX := .cache/agents/codex-$(CODEX_VERSION)/codex
+INSTALL := npm install --silent --no-audit --no-fund --no-save --ignore-scripts
 ROUNDS ?= 100
 
 PARTS ?=
 QUICK ?=
 
-.PHONY: demo test test-agents drill torture bench bench-compare lint docs format wheels clean git tmux
+.PHONY: demo test test-agents drill torture bench bench-compare lint docs format wheels clean git npm tmux
 .DEFAULT_GOAL := demo
 
 demo: $(READY) git  ## Watch terminated sessions come back.
@@ -26,8 +29,9 @@ demo: $(READY) git  ## Watch terminated sessions come back.
 test: $(READY) git tmux  ## Run all tests.
 	$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
-test-agents: $(READY) git tmux $(CLIENT)  ## Run the tests with the real Claude Code, against a stand-in for its API.
-	ROUSER_TEST_CLAUDE=$(abspath $(CLIENT)) $(BIN)/python tests/agents/isolate.py $(BIN)/pytest -n 2 tests/agents $(ARGS)
+test-agents: $(READY) git tmux $(CLIENT) $(CODEX)  ## Run the tests with real clients, against stand-ins for their APIs.
+	ROUSER_TEST_CLAUDE=$(abspath $(CLIENT)) ROUSER_TEST_CODEX=$(abspath $(CODEX)) \
+	    $(BIN)/python tests/agents/isolate.py $(BIN)/pytest -n 2 tests/agents $(ARGS)
 
 drill: $(READY) git tmux $(CLIENT)  ## Crash and restore sessions of the real Claude Code, ROUNDS=100 times.
 	ROUSER_TEST_CLAUDE=$(abspath $(CLIENT)) $(BIN)/python tests/agents/isolate.py $(BIN)/python tests/agents/drill.py --rounds $(ROUNDS) $(ARGS)
@@ -66,15 +70,21 @@ clean:
 git:
 	@command -v git >/dev/null || { echo "error: git is not installed; install it with your system's package manager" >&2; exit 1; }
 
+npm:
+	@command -v npm >/dev/null || { echo "error: npm is not installed; install it with your system's package manager" >&2; exit 1; }
+
 tmux:
 	@command -v tmux >/dev/null || { echo "error: tmux is not installed; install it with your system's package manager" >&2; exit 1; }
 
 # One native binary in a package of its own for each platform; the package around it would only pick one.
-$(CLIENT):
-	@command -v npm >/dev/null || { echo "error: npm is not installed; install it with your system's package manager" >&2; exit 1; }
-	npm install --silent --no-audit --no-fund --no-save --ignore-scripts --prefix $(@D) \
+$(CLIENT): | npm
+	$(INSTALL) --prefix $(@D) \
 	    "@anthropic-ai/claude-code-$$(node -p 'process.platform + "-" + process.arch')@$(CLAUDE_VERSION)"
 	cd $(@D) && ln -sf node_modules/@anthropic-ai/claude-code-*/claude claude
+
+$(CODEX): | npm
+	$(INSTALL) --prefix $(@D) "@openai/codex@$(CODEX_VERSION)-$$(node -p 'process.platform + "-" + process.arch')"
+	cd $(@D) && ln -sf node_modules/@openai/codex/vendor/*/bin/codex codex
 
 # The wheels of what the distributions depend on are kept, so that tests can fill clean environments offline.
 $(READY): pyproject.toml core/pyproject.toml $(wildcard plugins/*/pyproject.toml)

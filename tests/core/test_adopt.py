@@ -246,6 +246,13 @@ class TestOwned:
             adopt(stage, item)
         assert len(stage.store.sessions()) == 1
 
+    def test_conversations_whose_ids_begin_with_the_time_get_sessions_that_can_be_told_apart(
+        self, stage: Stage
+    ) -> None:
+        names = ("01a21adf-a73f-7b91-a21c-3acdcb0d3f68", "01a21adf-f259-7803-bae1-ed4deefa8b41")
+        sessions = [adopt(stage, conversation(1, stage.repository, id=name)) for name in names]
+        assert sessions[0].short_id != sessions[1].short_id
+
     @pytest.mark.parametrize("name", ["not-a-uuid", "ABCDEF00-0000-4000-8000-000000000000"])
     def test_ids_that_are_no_canonical_uuids_get_one_that_follows_from_them(self, stage: Stage, name: str) -> None:
         item = conversation(1, stage.repository, id=name)

@@ -11,6 +11,8 @@ from rouser import (
     ActivityState,
     AgentNotStartedError,
     AmbiguousSessionError,
+    Conversation,
+    Evidence,
     HookError,
     HookTimeoutError,
     PluginCallError,
@@ -74,6 +76,14 @@ def test_an_agent_that_has_exited_inside_a_live_runtime_is_restored(stage: Stage
     assert list(stage.runtime.live) == [outcome.runtime_handle]
     assert stage.journal.of("runtime_destroy") == [session.runtime_handle]
     assert "exited" in outcome.evidence["runtime"]
+
+
+def test_a_conversation_whose_id_the_agent_chose_is_recorded_once_it_is_up(stage: Stage) -> None:
+    session = stage.add()
+    begun = Conversation(id="c1", evidence=Evidence.PROCESS, reason="open in its process")
+    stage.journal.after["runtime_create"] = lambda: setattr(stage.agent, "conversation", begun)
+    assert stage.restore(session.id).session.conversation == begun
+    assert stage.store.get(session.id).conversation == begun
 
 
 def test_failing_to_destroy_the_stale_runtime_is_a_warning(stage: Stage) -> None:

@@ -121,6 +121,27 @@ def test_the_intent_is_on_record_before_the_runtime_is_made(stage: Stage) -> Non
     assert seen[0].pending.name == "export"
 
 
+@pytest.mark.parametrize(
+    ("evidence", "is_recorded"), [(Evidence.PROCESS, True), (Evidence.NEWEST_FILE, False)], ids=["certain", "a guess"]
+)
+def test_a_conversation_whose_id_the_agent_chose_is_recorded_once_it_is_up(
+    stage: Stage, evidence: Evidence, is_recorded: bool
+) -> None:
+    begun = Conversation(id="c1", evidence=evidence, reason="open in its process")
+    stage.journal.before["runtime_send_message"] = lambda: setattr(stage.agent, "conversation", begun)
+    session = spawn(stage).session
+    assert session.conversation == (begun if is_recorded else None)
+    assert stage.store.get(session.id).conversation == session.conversation
+    assert session.status is SessionStatus.WORKING
+
+
+def test_a_conversation_that_cannot_be_told_is_no_reason_to_fail(stage: Stage) -> None:
+    stage.journal.before["runtime_send_message"] = lambda: stage.journal.before.update(
+        agent_find_conversation=raiser(HookError("its records cannot be read"))
+    )
+    assert spawn(stage).session.status is SessionStatus.WORKING
+
+
 BEFORE_ANYTHING = ["agent_prepare"]
 WITH_A_WORKSPACE = [
     "agent_find_conversation",

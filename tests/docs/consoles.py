@@ -37,6 +37,9 @@ _PIECE = re.compile(
     r"|(?P<one><!-- one command -->)|^```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
+CLIENTS = frozenset({"codex", "gemini", "opencode"})
+"""Agents that are nothing without a client of their own."""
+
 _REPEATABLE = re.compile(r"rouser (ls|show|logs|doctor|plugins)\b|cat |grep |.*\| ")
 _INSTALLERS = re.compile(r"(\S*/)?(pip|apt|pipx) install |python3 -m venv |ln -s ")
 
@@ -46,6 +49,9 @@ def _runs_claude_code(line: str) -> bool:
 
 
 def _runs_another_agent(line: str) -> object:
+    named = re.search(r" --agent (\S+)", line)
+    if line.startswith("rouser spawn ") and named and named[1] in CLIENTS:
+        return True
     command = line.partition(" -- ")[2].split()
     return line.startswith("rouser spawn ") and command and command[0] not in PROGRAMS
 

@@ -25,6 +25,8 @@ DISTRIBUTIONS = (
     "plugins/codex",
 )
 
+MORE = ("rouser-codex",)
+
 THIRD_PARTY = '''
 """A runtime that needs nothing: a process of its own session, its input a named pipe."""
 import json, os, signal, subprocess
@@ -123,7 +125,7 @@ def clean() -> Iterator[Path]:
         build(root / "wheels", project, *(ROOT / name for name in DISTRIBUTIONS))
         subprocess.run([sys.executable, "-m", "venv", root / "env"], check=True, timeout=60)
         wheels = ("--no-index", "--find-links", str(root / "wheels"), "--find-links", str(DEPENDENCIES))
-        pip(root / "env/bin/python", "install", *wheels, "rouser[standard]", "rouser-jobs")
+        pip(root / "env/bin/python", "install", *wheels, "rouser[standard]", *MORE, "rouser-jobs")
         yield root / "env/bin"
 
 

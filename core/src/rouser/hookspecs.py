@@ -239,6 +239,8 @@ class AgentSpec(Protocol):
     def agent_find_conversation(self, session: Session) -> Conversation | None:
         """Return the conversation that belongs to the session, and how that is known.
 
+        Asked before the agent is started, and again once it is up, for agents that choose the id themselves.
+
         For a session that was never launched, an agent that can pin ids returns the one that the launch
         command will pin. None: this agent keeps no conversations, or none is found.
         """
