@@ -324,7 +324,7 @@ def _see_it_up(run: _Restore, plan: LaunchPlan, session: Session) -> Delivery:
         run.warnings.append(delivery.warning)
     session = note_conversation(run.store, run.agent, delivery.session, run.config.minimum_evidence)
     verify(watch)
-    return replace(delivery, session=session)
+    return Delivery(session, delivery.sent, delivery.warning)
 
 
 def _clean_up(run: _Restore, session: Session) -> str:
