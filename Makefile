@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-DISTRIBUTIONS := core plugins/tmux plugins/worktree plugins/claude_code plugins/command plugins/process plugins/clone plugins/codex
+DISTRIBUTIONS := core plugins/tmux plugins/worktree plugins/claude_code plugins/command plugins/process plugins/clone plugins/codex plugins/slurm
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 BENCH_READY := .cache/bench/.ready
@@ -20,7 +20,7 @@ ROUNDS ?= 100
 PARTS ?=
 QUICK ?=
 
-.PHONY: demo test test-agents drill torture bench bench-compare lint docs format wheels clean git npm tmux
+.PHONY: demo test test-agents test-slurm drill torture bench bench-compare lint docs format wheels clean git npm tmux slurm
 .DEFAULT_GOAL := demo
 
 demo: $(READY) git  ## Watch terminated sessions come back.
@@ -35,6 +35,9 @@ test-agents: $(READY) git tmux $(CLIENT) $(CODEX)  ## Run the tests with real cl
 
 drill: $(READY) git tmux $(CLIENT)  ## Crash and restore sessions of the real Claude Code, ROUNDS=100 times.
 	ROUSER_TEST_CLAUDE=$(abspath $(CLIENT)) $(BIN)/python tests/agents/isolate.py $(BIN)/python tests/agents/drill.py --rounds $(ROUNDS) $(ARGS)
+
+test-slurm: $(READY) git tmux slurm  ## Run the tests of the Slurm runtime on a private cluster.
+	ROUSER_TEST_SLURM=1 $(BIN)/pytest -n 2 tests/slurm $(ARGS)
 
 torture: $(READY) git tmux  ## Break everything, everywhere, and count; PARTS="a b" chooses, QUICK=1 tries a few of each.
 	cd tests && ../$(BIN)/python -m torture $(if $(QUICK),--quick) $(PARTS)
@@ -75,6 +78,14 @@ npm:
 
 tmux:
 	@command -v tmux >/dev/null || { echo "error: tmux is not installed; install it with your system's package manager" >&2; exit 1; }
+
+slurm:
+	@PATH="$$PATH:/usr/sbin:/sbin"; for name in slurmctld slurmd munged sbatch; do command -v $$name || missing=$$name; done >/dev/null; \
+	if [ "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes slurm-wlm munge >/dev/null; \
+	elif [ "$$missing" ]; then \
+	    echo "error: $$missing is not installed; as root on Debian: apt-get install slurm-wlm munge" >&2; exit 1; \
+	fi
 
 # One native binary in a package of its own for each platform; the package around it would only pick one.
 $(CLIENT): | npm

@@ -65,6 +65,7 @@ REASONS: dict[str, Callable[[str], object]] = {
     "it needs an account with Claude Code": _runs_claude_code,
     "it needs an agent that is installed separately": _runs_another_agent,
     "it installs something": lambda line: _INSTALLERS.match(line) or _runs_claude_code(line),
+    "it needs a Slurm cluster": re.compile(r"rouser (spawn .*--runtime slurm|(ls|attach|send|restore|kill)\b)").match,
     "it needs conversations that were started by hand": re.compile(r"rouser (discover|adopt)\b").match,
     "it is a step of .ci/run": _is_checked_by_ci,
     "it changes what the machine starts": re.compile(r"(systemctl --user|journalctl --user|loginctl) ").match,

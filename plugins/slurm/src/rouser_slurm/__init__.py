@@ -1,0 +1,3 @@
+"""The Slurm runtime plugin of rouser."""
+
+__version__ = "0.1.0"

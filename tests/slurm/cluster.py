@@ -1,0 +1,225 @@
+"""A private Slurm cluster of two nodes on this machine: own keys, ports and files, no systemd, ended by pid."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sinfo", "srun")
+NODES = ("n1", "n2")
+
+CONFIGURATION = """\
+ClusterName=rouser
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={controller_port}
+SlurmUser={user}
+SlurmdUser={user}
+AuthType=auth/munge
+AuthInfo=socket={root}/munge/socket
+CryptoType=crypto/munge
+MpiDefault=none
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SlurmdParameters=config_overrides
+SchedulerParameters=sched_interval=1,sched_min_interval=0,defer_batch=0,batch_sched_delay=0
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
+SlurmctldTimeout=30
+SlurmdTimeout={down_after}
+BatchStartTimeout=20
+MessageTimeout=5
+InactiveLimit=0
+KillWait=5
+MinJobAge={remembered}
+OverTimeLimit=0
+JobRequeue=1
+ReturnToService=2
+PropagateResourceLimits=NONE
+StateSaveLocation={root}/state
+SlurmctldPidFile={root}/slurmctld.pid
+SlurmctldLogFile={root}/slurmctld.log
+SlurmdPidFile={root}/slurmd-%n.pid
+SlurmdLogFile={root}/slurmd-%n.log
+SlurmdSpoolDir={root}/spool-%n
+NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={n1_port} CPUs=200 RealMemory=64000
+NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={n2_port} CPUs=200 RealMemory=64000
+PartitionName=main Nodes=n1,n2 Default=YES MaxTime=INFINITE DefaultTime=INFINITE PriorityTier=1 LLN=YES
+PartitionName=urgent Nodes=n1,n2 MaxTime=INFINITE PriorityTier=9
+"""
+
+
+def missing_programs() -> list[str]:
+    """Return what is not installed of what a cluster needs."""
+    return [name for name in PROGRAMS if shutil.which(name, path=_path()) is None]
+
+
+def _path() -> str:
+    return os.pathsep.join((os.environ["PATH"], "/usr/local/sbin", "/usr/sbin", "/sbin"))
+
+
+class Cluster:
+    """The daemons of a cluster below one directory.
+
+    :param down_after: seconds of silence after which a node is declared down.
+    :param remembered: seconds for which the controller shows jobs that have ended.
+    """
+
+    def __init__(self, *, down_after: int = 10, remembered: int = 300) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="rs-", dir="/tmp")).resolve()
+        self._daemons: dict[str, subprocess.Popen[bytes]] = {}
+        self._settings = {"down_after": down_after, "remembered": remembered}
+
+    @property
+    def configuration(self) -> Path:
+        return self.root / "slurm.conf"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "PATH": _path(), "SLURM_CONF": str(self.configuration)}
+
+    def start(self) -> None:
+        """Start all daemons and return when both nodes take jobs."""
+        munge = self.root / "munge"
+        munge.mkdir(mode=0o700)
+        (self.root / "state").mkdir()
+        key = munge / "key"
+        key.write_bytes(os.urandom(128))
+        key.chmod(0o400)
+        ports = free_ports(3)
+        self.configuration.write_text(
+            CONFIGURATION.format(
+                host=socket.gethostname().partition(".")[0],
+                user=Path("/proc/self").owner(),
+                root=self.root,
+                controller_port=ports[0],
+                n1_port=ports[1],
+                n2_port=ports[2],
+                **self._settings,
+            )
+        )
+        files = [f"--{name}={munge / name}" for name in ("socket", "pid-file", "log-file", "seed-file")]
+        self._start("munged", "--foreground", "--force", "--num-threads=4", f"--key-file={key}", *files)
+        wait_for((munge / "socket").exists, "munged listens")
+        self.start_controller()
+        for node in NODES:
+            self.start_node(node)
+        wait_for(lambda: self.states() == dict.fromkeys(NODES, "idle"), "both nodes are idle", self.describe)
+
+    def stop(self) -> None:
+        """End what the jobs left, all daemons, and remove the files."""
+        with suppress(subprocess.SubprocessError):
+            self.run("scancel", "--quiet", "--me")
+            wait_for(lambda: not self.run("squeue", "-h"), "the queue is empty")
+        for name in reversed(list(self._daemons)):
+            self.kill(name)
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def start_controller(self) -> None:
+        self._start("slurmctld", "-D", "-f", str(self.configuration))
+
+    def start_node(self, node: str) -> None:
+        (self.root / f"spool-{node}").mkdir(exist_ok=True)
+        self._start(node, "-D", "-f", str(self.configuration), "-N", node, program="slurmd")
+
+    def kill(self, name: str) -> None:
+        """Kill a daemon: ``slurmctld``, or a node's."""
+        process = self._daemons.pop(name)
+        process.kill()
+        process.send_signal(signal.SIGCONT)
+        process.wait(10)
+
+    def stop_node(self, node: str) -> None:
+        """Suspend a node's daemon, as if the node could not be reached; what its jobs run goes on."""
+        self._daemons[node].send_signal(signal.SIGSTOP)
+
+    def continue_node(self, node: str) -> None:
+        self._daemons[node].send_signal(signal.SIGCONT)
+
+    def run(self, *command: str, timeout: float = 30) -> str:
+        """Run a program of Slurm's and return what it printed; asked without the code under test."""
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
+        )
+        if done.returncode:
+            raise subprocess.SubprocessError(f"{command}: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    def states(self) -> dict[str, str]:
+        """Return the state of each node; empty while the controller does not answer."""
+        with suppress(subprocess.SubprocessError):
+            return dict(line.split() for line in self.run("sinfo", "-hN", "-pmain", "-o", "%N %t").splitlines())
+        return {}
+
+    def jobs(self, states: str = "all") -> dict[str, str]:
+        """Return the state of each job."""
+        listed = self.run("squeue", "-h", "-t", states, "-o", "%A %T").splitlines()
+        return dict(line.split() for line in listed)
+
+    def describe(self) -> str:
+        """Return the ends of the logs."""
+        return "\n".join(
+            f"== {path.name}\n{path.read_text(errors='replace')[-1500:]}" for path in sorted(self.root.glob("*.log"))
+        )
+
+    def _start(self, name: str, *arguments: str, program: str | None = None) -> None:
+        with (self.root / f"{name}.out").open("ab") as output:
+            self._daemons[name] = subprocess.Popen(
+                [program or name, *arguments],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens at now, and that no outgoing connection gets by chance."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as candidate, suppress(OSError):
+            candidate.bind(("127.0.0.1", port))
+            found += [port] if port not in found else []
+    return found
+
+
+def wait_for(
+    condition: Callable[[], object], what: str, explain: Callable[[], str] = lambda: "", seconds: float = 30
+) -> None:
+    """Wait until ``condition`` is true; fail, and explain, when it does not come true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"never came true within {seconds:g} s: {what}\n{explain()}"
+        time.sleep(0.05)
+
+
+def settings_of(cluster: Cluster, directory: Path) -> Mapping[str, object]:
+    """Return the runtime's settings for jobs on ``cluster``, with its files in ``directory``."""
+    return {"conf": str(cluster.configuration), "directory": str(directory), "lease_seconds": 3}
+
+
+def pids_of(text: str) -> list[int]:
+    """Return the processes whose command line or environment holds ``text``."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not re.fullmatch(r"\d+", entry.name) or int(entry.name) == os.getpid():
+            continue
+        with suppress(OSError):
+            if text.encode() in (entry / "cmdline").read_bytes() + b"\0" + (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+    return found
