@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -339,3 +340,41 @@ def test_a_listener_whose_settings_are_bad_is_a_problem_and_stops_nobody(journal
     host.notify("session_restoring", session=make_session(tmp_path))
     assert [hook for hook, _ in journal.calls] == ["good"]
     assert host.problems == ["bad: no (in its settings)"]
+
+
+class _Lazy(Mapping):
+    """A mapping that fails when it is read, long after it was returned."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self):
+        raise RuntimeError("nothing here")
+
+    def __getitem__(self, key):
+        raise RuntimeError("nothing here")
+
+
+class _WordlessError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class TestBlame:
+    """Whatever goes wrong with what a plugin did is that plugin's failure, in one line."""
+
+    def test_a_value_that_cannot_be_read(self, stage: Stage) -> None:
+        stage.agent.environment = _Lazy()
+        with pytest.raises(PluginCallError, match="agent failed in agent_environment: RuntimeError: nothing here"):
+            Agent(stage.host, "agent").environment(stage.add())
+
+    def test_an_error_without_words(self, stage: Stage) -> None:
+        stage.journal.before["agent_environment"] = raiser(_WordlessError())
+        with pytest.raises(PluginCallError, match="_WordlessError: its text cannot be had"):
+            Agent(stage.host, "agent").environment(stage.add())
+
+    def test_an_error_with_too_many_words(self, stage: Stage) -> None:
+        stage.journal.before["agent_environment"] = raiser(RuntimeError("x" * 10_000_000))
+        with pytest.raises(PluginCallError) as caught:
+            Agent(stage.host, "agent").environment(stage.add())
+        assert len(str(caught.value)) < 3000

@@ -33,6 +33,32 @@ def test_it_is_held_once_and_names_its_holder(tmp_path: Path) -> None:
             pass
 
 
+def test_whoever_is_told_nothing_yet_waits_for_the_name_of_the_holder(tmp_path: Path) -> None:
+    path = tmp_path / f"{ID}.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    writer = threading.Timer(0.05, lambda: os.write(descriptor, f"process {os.getpid()} (restore)\n".encode()))
+    writer.start()
+    try:
+        with (
+            pytest.raises(SessionBusyError, match=rf"process {os.getpid()} \(restore\)"),
+            session_lock(tmp_path, ID, "kill"),
+        ):
+            pass
+    finally:
+        writer.join()
+        os.close(descriptor)
+
+
+def test_whoever_finds_a_holder_that_is_about_to_go_takes_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / f"{ID}.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    threading.Timer(0.05, lambda: (path.unlink(), os.close(descriptor))).start()
+    with session_lock(tmp_path, ID, "kill"):
+        pass
+
+
 def test_other_sessions_have_locks_of_their_own(tmp_path: Path) -> None:
     with session_lock(tmp_path, ID, "restore"), session_lock(tmp_path, ID[:-1] + "2", "restore"):
         pass

@@ -85,8 +85,25 @@ def test_stopping_finishes_what_has_begun_and_begins_no_more(stage: Stage) -> No
         go_on.set()
 
     threading.Thread(target=release_once_stopped, daemon=True).start()
-    assert [result.error for result in batch.stop()] == [None, None]
+    assert [result.error for result in batch.stop(30)] == [None, None]
     assert len(stage.runtime.created) == len(stage.runtime.live) == 3
+
+
+def test_stopping_leaves_what_only_looks_and_waits_no_longer_than_told_for_what_changes(stage: Stage) -> None:
+    asked = threading.Semaphore(0)
+
+    def hang() -> None:
+        asked.release()
+        stage.hang()
+
+    stage.journal.before["runtime_is_alive"] = at_first(hang)
+    stage.journal.before["runtime_create"] = at_first(hang)
+    batch = many(stage, [Target(text=stage.add().id) for _ in range(3)], jobs=2)
+    threading.Thread(target=lambda: list(batch.run()), daemon=True).start()
+    for _ in range(2):
+        assert asked.acquire(timeout=30)
+    assert list(batch.stop(0.1)) == []
+    assert len(batch.unfinished) == 1
 
 
 def test_a_dry_run_changes_nothing(stage: Stage) -> None:

@@ -288,6 +288,13 @@ class TestRequest:
         session = stage.add(name="export")
         self.refused(stage, f"belongs to session {session.short_id}", name="export")
 
+    def test_a_name_that_somebody_takes_at_the_same_time(self, stage: Stage) -> None:
+        stage.journal.before["agent_prepare"] = lambda: stage.add(name="export")
+        with pytest.raises(ConfigError, match=r'the name "export" belongs to session .*rouser rm'):
+            spawn(stage, name="export")
+        assert stage.journal.changes == []
+        assert len(stage.store.sessions()) == 1
+
     def test_a_directory_that_is_not_there(self, stage: Stage) -> None:
         self.refused(stage, "is not a directory", repository=stage.root / "nowhere")
 

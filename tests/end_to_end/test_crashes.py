@@ -113,6 +113,7 @@ def test_many_restores_at_once_leave_one_runtime(world: World) -> None:
     codes = sorted(process.returncode for process in many)
     assert codes[0] == 0
     assert set(codes[1:]) <= {6, 7}
+    wait_for(lambda: live_agents(world), "the agent has said that it runs")
     assert len(live_agents(world)) == 1
     assert world.tmux_sessions() == [session["id"][:8]]
 

@@ -43,10 +43,17 @@ class Done:
 
 @dataclass
 class World:
-    """Everything that one test touches, below one short directory."""
+    """Everything that one test touches, below one short directory.
+
+    :ivar extra: what its commands have in their environment besides.
+    :ivar uid: the user whom forked commands run as. None: the one who runs the tests.
+    :ivar cwd: where forked commands run. None: in the repository.
+    """
 
     root: Path
     extra: dict[str, str] = field(default_factory=dict)
+    uid: int | None = None
+    cwd: Path | None = None
 
     @property
     def socket(self) -> Path:

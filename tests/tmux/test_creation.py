@@ -78,6 +78,27 @@ def test_name_that_another_runtime_has_is_left_alone(world, make_session):
     assert world.runtime.runtime_is_alive(first)
 
 
+def test_remains_of_the_same_session_give_way(world, make_session, eventually):
+    session = make_session()
+    ended = world.create(["sh", "-c", "exit 7"], session=session)
+    eventually(lambda: not world.runtime.runtime_is_alive(ended))
+    eventually(lambda: world.tmux("list-panes", "-a", "-F", "#{pane_dead}") == ["1"])
+    again = world.create(session=session)
+    assert world.runtime.runtime_is_alive(again)
+    assert world.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_dead}") == ["proj-1 0"]
+
+
+def test_remains_beside_a_window_of_the_users_are_left_alone(world, make_session, eventually):
+    session = make_session()
+    ended = world.create(["sh", "-c", "exit 7"], session=session)
+    eventually(lambda: not world.runtime.runtime_is_alive(ended))
+    eventually(lambda: world.tmux("list-panes", "-a", "-F", "#{pane_dead}") == ["1"])
+    world.tmux("new-window", "-d", "-t", "=proj-1:", "cat")
+    with pytest.raises(HookError, match="has a session proj-1 already"):
+        world.create(session=session)
+    assert sorted(world.tmux("list-panes", "-a", "-F", "#{pane_dead}")) == ["0", "1"]
+
+
 def test_name_that_begins_like_another_is_free(world):
     handles = [world.create(name=name) for name in ("proj-10", "proj-1", "proj")]
     assert all(world.runtime.runtime_is_alive(handle) for handle in handles)

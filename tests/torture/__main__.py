@@ -15,7 +15,7 @@ from pathlib import Path
 
 from torture.tally import Tally
 
-PARTS: tuple[str, ...] = ()
+PARTS: tuple[str, ...] = ("concurrent", "backends")
 """The parts, in the order in which they are run."""
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +47,8 @@ def torture(parts: list[str] | tuple[str, ...], *, quick: bool) -> int:
             figures.append(
                 {"part": part, "promise": promise, "cases": count.cases, "violations": len(count.violations)}
             )
+        for reason in tally.skipped:
+            print(f"  NOT TRIED: {reason}", flush=True)
         print(f"  in {time.monotonic() - begun:.0f} s", flush=True)
     cases, violations = (sum(figure[key] for figure in figures) for key in ("cases", "violations"))
     print(f"{cases} cases, {violations} violations in {time.monotonic() - started:.0f} s")

@@ -22,6 +22,7 @@ class Tally:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self.counts: dict[str, Count] = {}
+        self.skipped: list[str] = []
 
     def case(self, promise: str, violation: str | None = None) -> None:
         """Count one case of ``promise``, a sentence; ``violation`` says how it was broken, if it was."""
@@ -30,6 +31,20 @@ class Tally:
             count.cases += 1
             if violation is not None:
                 count.violations.append(violation)
+
+    def skip(self, reason: str) -> None:
+        """Say that something could not be tried on this machine, and why."""
+        with self._guard:
+            self.skipped.append(reason)
+
+    def merge(self, other: Tally) -> None:
+        """Add what another tally counted."""
+        with self._guard:
+            for promise, counted in other.counts.items():
+                count = self.counts.setdefault(promise, Count())
+                count.cases += counted.cases
+                count.violations += counted.violations
+            self.skipped += other.skipped
 
     def check(self, promise: str, kept: object, violation: str) -> None:
         """Count one case, which is a violation unless ``kept`` is true."""

@@ -62,7 +62,8 @@ def load_config(repository: Path | None = None, environment: Mapping[str, str] |
     :param environment: the environment variables. None: those of this process.
     :raises ConfigError: a source holds something unusable; the message names source and key.
     """
-    environment = os.environ if environment is None else environment
+    # A copy: plugins read their settings later, when others may have changed what they should not.
+    environment = dict(os.environ) if environment is None else environment
     values: dict[str, Any] = {}
     found = None if repository is None else _repository_file(repository)
     if found is not None:

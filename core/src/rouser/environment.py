@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Final
 
@@ -29,15 +28,16 @@ _OF_THE_TERMINAL: Final = frozenset(
 )
 
 
-def environment_for(session_id: str, wanted: Mapping[str, str | None]) -> dict[str, str]:
+def environment_for(session_id: str, wanted: Mapping[str, str | None], caller: Mapping[str, str]) -> dict[str, str]:
     """Return the whole environment for a session's agent.
 
     As if the agent had been started by hand in the shell where rouser was: what is exported there (``PATH``,
     keys, proxies) reaches it. ``ROUSER_SESSION_ID`` is added.
 
+    :param caller: the environment that rouser was called with.
     :param wanted: what the agent's plugin sets, or with None removes.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in _OF_THE_TERMINAL}
+    environment = {name: value for name, value in caller.items() if name not in _OF_THE_TERMINAL}
     environment["ROUSER_SESSION_ID"] = session_id
     for name, value in wanted.items():
         if value is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Self
@@ -29,6 +30,7 @@ from rouser.loader import (
     new_manager,
     register,
 )
+from rouser.surroundings import Surroundings
 
 DEFAULT_SECONDS: Final = 10.0
 SLOW_SECONDS: Final = 120.0
@@ -56,6 +58,7 @@ class Host:
         self._callers: Final[dict[tuple[str, str], pluggy.HookCaller | None]] = {}
         self._rejected: Final[dict[str, PluginCallError | None]] = {}
         self._configuring: Final = threading.Lock()
+        self._surroundings: Surroundings | None = None
         self.problems: list[str] = []
 
     @classmethod
@@ -66,6 +69,7 @@ class Host:
         hook wrappers or listen to events.
         """
         host = cls(settings, seconds)
+        host._surroundings = Surroundings()
         for plugin in by_name(installed()):
             host._waiting[plugin.name] = plugin
         for plugin in list(host._waiting.values()):
@@ -82,6 +86,7 @@ class Host:
             if plugin is None:
                 return
             info = load(self._manager, plugin)
+            self._put_back()
             self._callers.clear()
             self._infos[plugin_name] = info
             if info.state in {PluginState.FAILED, PluginState.CONFLICT}:
@@ -103,6 +108,11 @@ class Host:
         kinds = register(self._manager, plugin, name)
         self._callers.clear()  # it may have wrappers
         self._infos[name] = PluginInfo(name=name, state=PluginState.LOADED, kinds=kinds)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment of this command, whatever plugins have made of it."""
+        return os.environ if self._surroundings is None else self._surroundings.environment
 
     @property
     def plugins(self) -> list[PluginInfo]:
@@ -174,6 +184,7 @@ class Host:
             outcomes = call_each_within(self._limit(hook_name), made)
         except RuntimeError as error:
             outcomes = [error] * len(made)
+        self._put_back()
         return [self._failure(plugin_name, hook_name, outcome) or outcome for outcome in outcomes]
 
     def notify(self, hook_name: str, **arguments: Any) -> None:
@@ -222,6 +233,13 @@ class Host:
             return call_within(self._limit(hook_name), self._called(plugin_name, hook_name, arguments))
         except (DeadlineExceededError, RuntimeError) as error:
             raise self._failure(plugin_name, hook_name, error) or error from error
+        finally:
+            self._put_back()
+
+    def _put_back(self) -> None:
+        """Undo what a plugin did to the process around it; not where tests register plugins of their own."""
+        if self._surroundings is not None:
+            self._surroundings.put_back()
 
     def _limit(self, hook_name: str) -> float:
         return max(self._seconds, SLOW_SECONDS) if hook_name in _SLOW else self._seconds
@@ -235,7 +253,7 @@ class Host:
         def called() -> Any:
             # In here, a KeyboardInterrupt is the plugin's own: Ctrl-C reaches the main thread alone.
             try:
-                return caller(**arguments)
+                return _read(caller(**arguments))
             except HookError as error:
                 raise PluginCallError(f"{plugin_name}: {error}", plugin_name, hook_name) from error
             except BaseException as error:
@@ -278,3 +296,12 @@ class Host:
         if plugin is None or plugin not in owners:
             return None
         return self._manager.subset_hook_caller(hook_name, owners - {plugin})
+
+
+def _read(value: Any) -> Any:
+    """Return what a hook returned, read in full while its deadline runs and its plugin can be blamed for failures."""
+    if isinstance(value, str | bytes | dict | list | tuple):
+        return value
+    if isinstance(value, Mapping):
+        return dict(value.items())
+    return list(value) if isinstance(value, Sequence) else value

@@ -110,7 +110,7 @@ def start(
             name,
             session.workspace_path,
             plan.full_command,
-            environment_for(session.id, plan.environment),
+            environment_for(session.id, plan.environment, runtime.caller_environment),
         )
     except HookTimeoutError:
         raise

@@ -17,6 +17,7 @@ from rouser.entrypoints import KINDS_GROUP, EntryPoint
 from rouser.hookspecs import KINDS, PROJECT, hooks_of, is_optional
 
 _IMPORT_SECONDS: Final = 20.0
+_LONGEST_TEXT: Final = 2000
 _REQUIRED_OF: Final = ("runtime", "agent", "workspace")
 
 
@@ -122,8 +123,13 @@ def _instance(plugin: object) -> object:
 
 
 def describe(error: BaseException) -> str:
-    """Return an exception as one line: its type, and its text without line breaks."""
-    text = " ".join(str(error).split())
+    """Return an exception as one line of at most 2,000 characters: its type, and its text without line breaks."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        text = "its text cannot be had"
+    if len(text) > _LONGEST_TEXT:
+        text = f"{text[:_LONGEST_TEXT]}…"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

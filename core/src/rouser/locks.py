@@ -17,7 +17,8 @@ from typing import Final
 from rouser.errors import SessionBusyError, StoreError
 from rouser.paths import is_running, make_private_directory
 
-_SETTLING_SECONDS: Final = 0.1
+# For how long whoever finds a lock held waits for the holder to write down who it is.
+_SETTLING_SECONDS: Final = 0.5
 _PAUSE: Final = 0.002
 
 
@@ -35,17 +36,18 @@ def _is_current(descriptor: int, path: Path) -> bool:
     return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
 
 
-def _acquire(path: Path) -> int | None:
-    """Return the descriptor of the locked file, or None when somebody else holds it."""
+def _acquire(path: Path) -> int | str:
+    """Return the descriptor of the locked file, or the words of the one who holds it."""
     give_up = time.monotonic() + _SETTLING_SECONDS
     while True:
         descriptor = _open(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            holder = _holder(descriptor)
             os.close(descriptor)
-            if _names_somebody(path) or time.monotonic() > give_up:
-                return None
+            if holder or time.monotonic() > give_up:
+                return holder or "another process"
             time.sleep(_PAUSE)
             continue
         except OSError:
@@ -56,27 +58,26 @@ def _acquire(path: Path) -> int | None:
         os.close(descriptor)
 
 
-def _holder(path: Path) -> str:
+def _holder(descriptor: int) -> str:
+    """Return what the holder has written; empty for one that has just come or is about to go, or that only sweeps."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
+        text = os.pread(descriptor, 100, 0).decode(errors="replace").strip()
     except OSError:
         return ""
-
-
-def _names_somebody(path: Path) -> bool:
-    """Return whether the holder has written its name; who has not has just come, or only sweeps."""
-    words = _holder(path).split()
-    return len(words) > 1 and words[1].isdigit() and is_running(int(words[1]))
+    words = text.split()
+    return text if len(words) > 1 and words[1].isdigit() and is_running(int(words[1])) else ""
 
 
 def _sweep(directory: Path, own: Path) -> None:
     """Remove the lock files of processes that were killed, which nobody may ever ask for again."""
     for path in directory.glob("*.lock"):
-        if path == own or _names_somebody(path):
+        if path == own:
             continue
         with suppress(OSError):
             descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
+                if _holder(descriptor):
+                    continue
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if _is_current(descriptor, path):
                     path.unlink()
@@ -91,7 +92,7 @@ def session_lock(directory: Path, session_id: str, purpose: str) -> Iterator[Non
     :param directory: where the lock files are; made if it is missing.
     :param session_id: the full id.
     :param purpose: what the holder does, for the message that others get, like ``restore``.
-    :raises SessionBusyError: somebody holds it; at once, without waiting.
+    :raises SessionBusyError: somebody holds it; at once, or as soon as the holder has said who it is.
     :raises StoreError: the lock file cannot be used.
     """
     make_private_directory(directory)
@@ -100,16 +101,13 @@ def session_lock(directory: Path, session_id: str, purpose: str) -> Iterator[Non
         descriptor = _acquire(path)
     except OSError as error:
         raise StoreError(f"cannot lock {path}: {error.strerror}") from error
-    if descriptor is None:
-        raise SessionBusyError(
-            f"{session_id[:8]} is busy: {_holder(path) or 'another process'} is working on it. "
-            "Try again when that is done."
-        )
+    if isinstance(descriptor, str):
+        raise SessionBusyError(f"{session_id[:8]} is busy: {descriptor} is working on it. Try again when that is done.")
     try:
-        _sweep(directory, path)
         with suppress(OSError):  # a full disk costs the others the holder's name, not us the lock
             os.ftruncate(descriptor, 0)
             os.write(descriptor, f"process {os.getpid()} ({purpose})\n".encode())
+        _sweep(directory, path)
         yield
     finally:
         try:

@@ -123,6 +123,11 @@ class Runtime(_Provider):
         return {handle: alive for handle, alive in value.items() if isinstance(alive, bool)}
 
     @property
+    def caller_environment(self) -> Mapping[str, str]:
+        """The environment that rouser was called with."""
+        return self._host.environment
+
+    @property
     def lists_alive(self) -> bool:
         """Whether the plugin answers for many handles in one round trip."""
         return self._has("runtime_list_alive")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -38,6 +38,10 @@ _RELEASE_PAUSE = 0.05
 _UNSENT = frozenset({PromptState.QUEUED, PromptState.FAILED})
 
 
+def _nothing() -> None:
+    """Stand for nobody who wants to know."""
+
+
 class Known(NamedTuple):
     """A liveness that was asked for many sessions at once, good for as long as the record is the same.
 
@@ -61,6 +65,7 @@ class _Restore:
     agent: Agent
     workspace: Workspace | Directory
     force: bool
+    changing: Callable[[], None] = _nothing
     evidence: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -73,12 +78,14 @@ def restore_session(
     *,
     force: bool = False,
     known: Known | None = None,
+    changing: Callable[[], None] = _nothing,
 ) -> RestoreOutcome:
     """Bring a terminated session back: same workspace, same conversation, same name, the prompt once.
 
     :param text: a full id, a name, or an unambiguous prefix of an id.
     :param force: treat a runtime of which it is unknown whether it lives as dead.
     :param known: what was just found of this session's runtime, so that it is not asked again.
+    :param changing: called once when everything was looked at and something is about to be changed.
     :raises SessionNotFoundError: ``text`` means no session.
     :raises AmbiguousSessionError: ``text`` means several.
     :raises SessionBusyError: somebody else is working on the session.
@@ -93,6 +100,7 @@ def restore_session(
     session = store.find(text)
     with store.lock(session.id, "restore"):
         run = _prepare(host, store, session.id, config, force=force)
+        run.changing = changing
         liveness = _gate(run, known)
         if liveness.stray and liveness.handle is not None:
             with _told(run):
@@ -294,6 +302,7 @@ def _never_accepted(run: _Restore, session: Session, prompt: str) -> bool:
 @contextmanager
 def _told(run: _Restore) -> Iterator[None]:
     """Tell the plugins that a restore begins, and when it fails; keep the failure in the history."""
+    run.changing()
     run.host.notify("session_restoring", session=run.recorded)
     try:
         yield

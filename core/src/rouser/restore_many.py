@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
@@ -15,6 +16,8 @@ from rouser.liveness import SessionView, died_unasked, is_over
 from rouser.models import RestoreOutcome
 from rouser.restore import Known, plan_restore, restore_session
 from rouser.store import Store
+
+STOP_SECONDS: Final = 2.0
 
 
 class Result(NamedTuple):
@@ -73,11 +76,11 @@ class RestoreMany:
         self._store: Final = store
         self._config: Final = config
         self._waiting: Final = deque(targets)
-        self._restore: Final = plan_restore if dry_run else restore_session
+        self._dry_run: Final = dry_run
         self._force: Final = force
         self._finished: Final[queue.SimpleQueue[Result | BaseException]] = queue.SimpleQueue()
         self._guard: Final = threading.Lock()
-        self._begun = 0
+        self._changing: Final[dict[str, None]] = {}
         self._reported = 0
 
     def run(self) -> Iterator[Result]:
@@ -88,25 +91,45 @@ class RestoreMany:
         while self._reported < total:
             yield self._next()
 
-    def stop(self) -> Iterator[Result]:
-        """Begin no more restores, and yield the results of those that are under way."""
+    def stop(self, seconds: float = STOP_SECONDS) -> Iterator[Result]:
+        """Begin no more restores, and yield the results of those that are changing something, for a while.
+
+        Those that were still looking are not waited for: they have changed nothing, and end with the process.
+
+        :param seconds: how long to wait at most; what is under way then is in :attr:`unfinished`.
+        """
         with self._guard:
             self._waiting.clear()
-        while self._reported < self._begun:
-            yield self._next()
+        give_up = time.monotonic() + seconds
+        while self.unfinished or not self._finished.empty():
+            try:
+                yield self._next(max(0.0, give_up - time.monotonic()))
+            except queue.Empty:
+                return
 
-    def _next(self) -> Result:
-        result = self._finished.get()
+    @property
+    def unfinished(self) -> list[str]:
+        """The restores that are changing something now, as they were asked for."""
+        with self._guard:
+            return list(self._changing)
+
+    def _next(self, seconds: float | None = None) -> Result:
+        result = self._finished.get(timeout=seconds)
         self._reported += 1
         if isinstance(result, BaseException):
             raise result
+        with self._guard:
+            self._changing.pop(result.text, None)
         return result
+
+    def _change(self, text: str) -> None:
+        with self._guard:
+            self._changing[text] = None
 
     def _take(self) -> Target | None:
         with self._guard:
             if not self._waiting:
                 return None
-            self._begun += 1
             return self._waiting.popleft()
 
     def _work(self) -> None:
@@ -118,9 +141,21 @@ class RestoreMany:
 
     def _one(self, target: Target) -> Result:
         try:
-            outcome = self._restore(
-                self._host, self._store, target.text, self._config, force=self._force, known=target.known
-            )
+            outcome = self._outcome(target)
         except RouserError as error:
             return Result(text=target.text, error=error)
         return Result(text=target.text, outcome=outcome)
+
+    def _outcome(self, target: Target) -> RestoreOutcome:
+        text, force, known = target.text, self._force, target.known
+        if self._dry_run:
+            return plan_restore(self._host, self._store, text, self._config, force=force, known=known)
+        return restore_session(
+            self._host,
+            self._store,
+            text,
+            self._config,
+            force=force,
+            known=known,
+            changing=lambda: self._change(text),
+        )

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from rouser.config import Config
 from rouser.delivery import Watch, await_start, verify
-from rouser.errors import ConfigError, HookTimeoutError, PluginError, RouserError
+from rouser.errors import ConfigError, HookTimeoutError, PluginError, RouserError, StoreError
 from rouser.host import Host
 from rouser.launch import SPAWN, LaunchPlan, deliver, note_conversation, start
 from rouser.models import PromptReceipt, PromptState, Session, SessionStatus, is_valid_name
@@ -95,7 +95,11 @@ def spawn_session(host: Host, store: Store, request: SpawnRequest, config: Confi
     session = replace(session, runtime_config=dict(runtime.options(request.runtime_options)))
     session = replace(session, agent_config={**session.agent_config, **agent.prepare(session)})
     with store.lock(session.id, "spawn"), _explained(session):
-        store.add(session, "added")
+        try:
+            store.add(session, "added")
+        except StoreError:
+            _require_free_name(store, request.name)  # somebody may have taken it since it was found free
+            raise
         host.notify("session_status_changed", session=session, old=None, new=session.status)
         try:
             session = _make_workspace(store, workspace, session)

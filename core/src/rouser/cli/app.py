@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
@@ -99,6 +99,8 @@ def main() -> None:
     try:
         code = cli.main(prog_name="rouser", standalone_mode=False)
         sys.stdout.flush()
+    except SystemExit as end:
+        code = end.code
     except BrokenPipeError:
         # Whoever read our output has gone; a second failure while Python flushes would be noise.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -107,7 +109,19 @@ def main() -> None:
         if "--debug" in arguments or os.environ.get("ROUSER_DEBUG"):
             raise
         code = _report(error, as_json=as_json)
-    sys.exit(code if isinstance(code, int) else 0)
+    _leave(code if isinstance(code, int) else 0)
+
+
+def _leave(code: int) -> NoReturn:
+    """Exit, without waiting for threads that plugins have left behind."""
+    threading = sys.modules.get("threading")
+    if threading is not None and any(
+        not thread.daemon and thread is not threading.main_thread() for thread in threading.enumerate()
+    ):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _wants_json(arguments: list[str]) -> bool:

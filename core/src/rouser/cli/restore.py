@@ -60,8 +60,11 @@ def command(
             _collect(stream, results, dry_run=dry_run, alone=len(sessions) == 1)
         except KeyboardInterrupt:
             interrupted = True
-            say("interrupted: finishing what has begun (Ctrl-C again to leave it)")
+            if many.unfinished:
+                say("interrupted: finishing what has begun (Ctrl-C again to leave it)")
             _collect(many.stop(), results, dry_run=dry_run)
+            for text in many.unfinished:
+                say(f"  {text[:8]}  left under way. Complete it: rouser restore {text[:8]}")
         if as_json:
             write_json([_fields(state, result) for result in _in_order(results, targets)])
         _sum_up(results, targets, time.monotonic() - started, dry_run=dry_run)

@@ -76,6 +76,8 @@ def _new_session(server: Server, token: str, session: Session, *, name: str, cwd
         raise
     except TmuxError as error:
         if error.reason == f"duplicate session: {name}":
+            if _removed_remains(server, session, name):
+                return _new_session(server, token, session, name=name, cwd=cwd, path=path)
             raise HookError(_taken(server, name)) from None
         with contextlib.suppress(HookError):
             kill(server, token, list_panes(server, f"#{{==:#{{{HOME}}},{token}}}", time_left() / 2))
@@ -104,6 +106,21 @@ def _commands(token: str, session: Session, name: str, cwd: Path, path: Path) ->
         ["set-option", "-t", f"={name}:", HOME, token],
         ["set-option", "-t", f"={name}:", "destroy-unattached", "off"],
     ]
+
+
+def _removed_remains(server: Server, session: Session, name: str) -> bool:
+    """Remove a tmux session of this name in which an agent of the same rouser session never came up, or has ended.
+
+    A server that was stopped while it was asked for a session makes it when it goes on: after the command that
+    asked has given up and told the host that nothing was created.
+    """
+    panes = list_panes(server, f"#{{==:#{{session_name}},{name}}}")
+    tokens = {pane.token for pane in panes}
+    ours = all(pane.is_home and pane.dead and pane.rouser_session == session.id for pane in panes)
+    if not ours or len(tokens) != 1:
+        return False
+    kill(server, tokens.pop(), panes)
+    return True
 
 
 def _taken(server: Server, name: str) -> str:

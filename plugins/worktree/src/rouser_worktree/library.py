@@ -21,7 +21,7 @@ try:
     import git
 finally:
     if _before is None:
-        del os.environ["GIT_PYTHON_REFRESH"]
+        os.environ.pop("GIT_PYTHON_REFRESH", None)
     else:
         os.environ["GIT_PYTHON_REFRESH"] = _before
 
