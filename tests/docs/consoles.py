@@ -30,7 +30,7 @@ from pathlib import Path
 
 from doc_pages import DOCS, ROOT, blocks
 
-PROGRAMS = ("cat", "chmod", "env", "git", "grep", "mkdir", "printf", "sh", "tmux", "touch")
+PROGRAMS = ("cat", "chmod", "env", "git", "grep", "mkdir", "printf", "rm", "sh", "tmux", "touch")
 NOT_EVERYWHERE = ("systemd-analyze",)
 _PIECE = re.compile(
     r"<!-- before\n(?P<before>.*?)^-->$|<!-- not run: (?P<reason>[^\n]*?) -->|<!-- file: (?P<file>\S+) -->"
@@ -281,6 +281,8 @@ BLURRED = (
     (ID, "ID"),
     (r"\b(attach|kill|logs|restore|rm|send|show) [0-9a-f]{3,7}\b", r"\1 ID"),
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?(\+00:00)?", "TIME"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d|(?<= of )\d\d:\d\d", "TIME"),
+    (r"\b[0-9a-f]{12}\b", "COMMIT"),
     (r"\b\d+(\.\d+)? s\b", "SECONDS"),
     (r"\b\d+[smh]\b", "AGE"),
     (r"\b\d+(\.\d+)?e-\d+|\b\d+\.\d{3,}", "NUMBER"),

@@ -237,6 +237,8 @@ def call_workspace(host, hook, session, tmp_path, capsys, monkeypatch):
         assert not workspace.has_branch(session.repository, session.branch)
     if hook == "workspace_describe":
         assert workspace.describe(path) == "1 files changed, not committed"
+    if "snapshot" in hook:
+        check_snapshots(workspace, session, path)
     with pytest.raises(PluginCallError, match="not committed"):
         workspace.destroy(path, force=False)
     workspace.destroy(path, force=True)
@@ -248,6 +250,19 @@ def call_workspace(host, hook, session, tmp_path, capsys, monkeypatch):
     if hook == "workspace_restore":
         with pytest.raises(PluginCallError, match="rouser/example"):
             workspace.restore(session, path)
+
+
+def check_snapshots(workspace, session, path):
+    taken = workspace.snapshot(session, path, "by hand")
+    assert (taken.number, taken.files, taken.reason) == (1, 1, "by hand")
+    assert workspace.snapshot(session, path, "by hand") is None
+    (path / "work.py").write_text("changed\n")
+    assert workspace.restore_snapshot(session, path, 1, overwrite=False) == ["work.py"]
+    assert workspace.restore_snapshot(session, path, 1, overwrite=True) == []
+    assert (path / "work.py").read_text() == "pass\n"
+    assert workspace.snapshots(session) == [taken]
+    workspace.drop_snapshot(session, 1)
+    assert workspace.snapshots(session) == []
 
 
 def call_events(host, hook, session, tmp_path, capsys, monkeypatch):

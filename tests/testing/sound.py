@@ -16,6 +16,7 @@ from rouser import (
     Conversation,
     DiscoveredRuntime,
     Evidence,
+    GitSnapshots,
     HookError,
     PluginSpec,
     PromptState,
@@ -287,6 +288,39 @@ class SoundWorkspace(Scratch, WorkspaceSpec):
         self.git(session.repository, "rev-parse", "--verify", f"refs/heads/{session.branch}")
         self.git(session.repository, "worktree", "add", str(path), session.branch)
         return path
+
+    def run(self, place, arguments, stdin=b"", variables=None):
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=place,
+            input=stdin,
+            env=self.environment() | (variables or {}),
+            capture_output=True,
+            timeout=time_left(),
+            check=False,
+        )
+        if done.returncode:
+            raise HookError(f"git failed: {os.fsdecode(done.stderr).strip()[-200:]}")
+        return done.stdout
+
+    def snapshots(self, session):
+        return GitSnapshots(self.run, session.repository / ".git", session.id)
+
+    @hookimpl
+    def workspace_snapshot(self, session, path, reason):
+        return self.snapshots(session).take(path, reason) if path.exists() else None
+
+    @hookimpl
+    def workspace_snapshots(self, session):
+        return self.snapshots(session).all()
+
+    @hookimpl
+    def workspace_restore_snapshot(self, session, path, number, overwrite):
+        return self.snapshots(session).put_back(path, number, overwrite=overwrite)
+
+    @hookimpl
+    def workspace_drop_snapshot(self, session, number):
+        self.snapshots(session).drop(number)
 
 
 class SoundAgent(Scratch, AgentSpec):

@@ -17,7 +17,7 @@ def test_a_base_that_is_no_absolute_path_is_refused(value):
 
 
 def test_an_unknown_setting_is_refused_with_what_is_allowed():
-    with pytest.raises(HookError, match=r"unknown setting 'bases'.*allowed is: base"):
+    with pytest.raises(HookError, match=r"unknown setting 'bases'.*allowed are: base"):
         WorktreeWorkspace().plugin_configure({"bases": "/x"})
 
 

@@ -33,9 +33,12 @@ if TYPE_CHECKING:
         SessionBusyError,
         SessionNotFoundError,
         SessionNotRestorableError,
+        SnapshotError,
         StoreError,
         WorkspaceMissingError,
     )
+    from rouser.git_snapshots.policy import SnapshotPolicy, snapshot_policy
+    from rouser.git_snapshots.snapshots import GitSnapshots
     from rouser.hookspecs import AgentSpec, PluginSpec, RuntimeSpec, SessionEventsSpec, WorkspaceSpec, hookimpl
     from rouser.models import (
         ActivityState,
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
         RuntimeIntent,
         Session,
         SessionStatus,
+        Snapshot,
         is_valid_name,
     )
     from rouser.paths import state_directory
@@ -79,9 +83,12 @@ _MODULES = {
         "SessionBusyError",
         "SessionNotFoundError",
         "SessionNotRestorableError",
+        "SnapshotError",
         "StoreError",
         "WorkspaceMissingError",
     ),
+    "rouser.git_snapshots.policy": ("SnapshotPolicy", "snapshot_policy"),
+    "rouser.git_snapshots.snapshots": ("GitSnapshots",),
     "rouser.hookspecs": ("AgentSpec", "PluginSpec", "RuntimeSpec", "SessionEventsSpec", "WorkspaceSpec", "hookimpl"),
     "rouser.models": (
         "ActivityState",
@@ -97,6 +104,7 @@ _MODULES = {
         "RuntimeIntent",
         "Session",
         "SessionStatus",
+        "Snapshot",
         "is_valid_name",
     ),
 }
@@ -117,6 +125,7 @@ __all__ = [
     "DiscoveredRuntime",
     "DiscoveredWorkspace",
     "Evidence",
+    "GitSnapshots",
     "HookError",
     "HookTimeoutError",
     "LivenessUnknownError",
@@ -140,12 +149,16 @@ __all__ = [
     "SessionNotFoundError",
     "SessionNotRestorableError",
     "SessionStatus",
+    "Snapshot",
+    "SnapshotError",
+    "SnapshotPolicy",
     "StoreError",
     "WorkspaceMissingError",
     "WorkspaceSpec",
     "__version__",
     "hookimpl",
     "is_valid_name",
+    "snapshot_policy",
     "state_directory",
     "time_left",
 ]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from rouser.delivery import NotDeliveredError, Watch, digest_of, last_output, say
 from rouser.errors import LivenessUnknownError, MessageNotSentError, PluginError, SessionAliveError
 from rouser.host import Host
+from rouser.keeping import keep_before
 from rouser.liveness import find_stray, is_over, probe
 from rouser.models import ActivityState, PromptReceipt, PromptState, Session, SessionStatus
 from rouser.providers import Agent, Runtime, workspace_of
@@ -122,17 +123,27 @@ def _end_runtimes(runtime: Runtime, session: Session) -> str:
     return output
 
 
-def remove(host: Host, store: Store, text: str, *, force: bool = False, keep_workspace: bool = False) -> Session:
-    """Remove a session: its workspace if no work is lost by that, and its record; its history stays.
+def remove(
+    host: Host,
+    store: Store,
+    text: str,
+    *,
+    force: bool = False,
+    keep_workspace: bool = False,
+    snapshot: bool = True,
+) -> Session:
+    """Remove a session: its workspace if no work is lost by that, and its record; history and snapshots stay.
 
     A directory that a session works in without a workspace of its own stays as it is.
 
     :param text: id, name or id prefix of the session.
     :param force: end a live agent first, and remove the workspace even if that loses work.
     :param keep_workspace: leave the workspace where it is.
+    :param snapshot: whether the work in the workspace is kept first, where its plugin can.
     :returns: the record as it was.
     :raises SessionAliveError: its agent is alive and ``force`` is False.
     :raises LivenessUnknownError: it is unknown whether it is alive and ``force`` is False.
+    :raises SnapshotError: the work could not be kept, so the workspace was not removed.
     :raises PluginError: the workspace holds work and ``force`` is False, or could not be removed.
     """
     session = store.find(text)
@@ -146,6 +157,9 @@ def remove(host: Host, store: Store, text: str, *, force: bool = False, keep_wor
         _end_runtimes(runtime, session)
         if workspace is not None:
             for path in workspace.paths_of(session):
+                if snapshot:  # after the agent has ended, when the files are quiet
+                    options = "--force --no-snapshot" if force else "--no-snapshot"
+                    keep_before(store, workspace, session, path, f"rouser rm {session.short_id} {options}")
                 workspace.destroy(path, force=force)
         store.remove(session, "removed", {"workspace_kept": keep_workspace})
     host.notify("session_removed", session=session)

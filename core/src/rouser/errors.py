@@ -181,6 +181,13 @@ class ConversationOwnedError(RouserError):
     exit_code = 21
 
 
+class SnapshotError(RouserError):
+    """The work in a workspace could not be kept, so what would have lost it was not done; or there is none to give."""
+
+    kind = "snapshot"
+    exit_code = 22
+
+
 class HookError(RouserError):
     """What a plugin raises for a failure that people should read as one line.
 

@@ -30,6 +30,7 @@ from rouser.models import (
     RestoreOutcome,
     Session,
     SessionStatus,
+    Snapshot,
 )
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -442,6 +443,56 @@ class WorkspaceSpec(Protocol):
     def workspace_discover(self) -> Sequence[DiscoveredWorkspace]:
         """Return the workspaces that this plugin made and that still exist, for ``rouser doctor``."""
         return ()
+
+    @_optional
+    @_routed
+    def workspace_snapshot(self, session: Session, path: Path, reason: str) -> Snapshot | None:
+        """Keep the work in a workspace that is not committed, untracked files included, and change nothing in it.
+
+        Called before a workspace is removed and whenever people ask for it, also while the agent works there and
+        while another call does the same. What is kept survives the loss of the workspace, and of its branch.
+
+        :param path: the workspace, perhaps broken; what is in it is to be kept as long as it can be told.
+        :param reason: why, a few words, to be kept with it.
+        :returns: None when there is nothing to keep, or nothing that the newest snapshot does not have.
+        :raises HookError: it could not be kept; nothing of it is left behind.
+        """
+        return None
+
+    @_optional
+    @_routed
+    def workspace_snapshots(self, session: Session) -> Sequence[Snapshot]:
+        """Return the session's snapshots, newest first, whether or not its workspace, or the session, is still there.
+
+        Required of a plugin that has ``workspace_snapshot``.
+
+        :raises HookError: they cannot be read.
+        """
+        return ()
+
+    @_optional
+    @_routed
+    def workspace_restore_snapshot(self, session: Session, path: Path, number: int, overwrite: bool) -> Sequence[str]:
+        """Put the work of a snapshot back into a usable workspace, not committed, as it was.
+
+        Files that the snapshot did not have as work are left alone. Required of a plugin that has
+        ``workspace_snapshot``.
+
+        :param number: which snapshot.
+        :param overwrite: replace also what has changed since; whoever asks for it has kept that.
+        :returns: the names of the files that were left as they are, since they have changed otherwise since.
+        :raises HookError: there is no such snapshot, or it could not be put back.
+        """
+        return ()
+
+    @_optional
+    @_routed
+    def workspace_drop_snapshot(self, session: Session, number: int) -> None:
+        """Forget a snapshot, for good. Idempotent.
+
+        :raises HookError: it could not be.
+        """
+        return
 
 
 class SessionEventsSpec(Protocol):

@@ -34,7 +34,15 @@ from rouser.surroundings import Surroundings
 
 DEFAULT_SECONDS: Final = 10.0
 SLOW_SECONDS: Final = 120.0
-_SLOW: Final = frozenset({"workspace_create", "workspace_restore", "workspace_destroy"})
+_SLOW: Final = frozenset(
+    {
+        "workspace_create",
+        "workspace_restore",
+        "workspace_destroy",
+        "workspace_snapshot",
+        "workspace_restore_snapshot",
+    }
+)
 
 
 class Host:

@@ -264,6 +264,27 @@ class DiscoveredWorkspace(NamedTuple):
     session_id: str
 
 
+class Snapshot(NamedTuple):
+    """The work that a workspace held at some time and that was not committed, kept by its plugin.
+
+    :ivar number: 1 or more, greater than that of any earlier snapshot of the session that is still kept.
+    :ivar commit: how the plugin itself names it, a commit's id for instance.
+    :ivar at: when it was taken, in UTC.
+    :ivar reason: why it was taken, a few words.
+    :ivar files: how many files it has that were not committed, those that were deleted included.
+    :ivar bytes: the size of these files.
+    :ivar left_out: what of the workspace is not in it, and why, a line each.
+    """
+
+    number: int
+    commit: str
+    at: datetime
+    reason: str = ""
+    files: int = 0
+    bytes: int = 0
+    left_out: tuple[str, ...] = ()
+
+
 class DiscoveredConversation(NamedTuple):
     """A conversation on this machine, whoever started it.
 

@@ -24,6 +24,7 @@ from rouser.models import (
     DiscoveredWorkspace,
     PromptState,
     Session,
+    Snapshot,
 )
 
 T = TypeVar("T")
@@ -374,6 +375,40 @@ class Workspace(_Provider):
         """Return the workspaces that the plugin made and that still exist."""
         return self._entries(DiscoveredWorkspace, "workspace_discover") if self._has("workspace_discover") else []
 
+    @property
+    def keeps_snapshots(self) -> bool:
+        """Whether the plugin can keep work that is not committed."""
+        return self._has("workspace_snapshot")
+
+    def snapshot(self, session: Session, path: Path, reason: str) -> Snapshot | None:
+        """Keep the work in a workspace; None when there is nothing to keep that is not kept already."""
+        found = self._optional(Snapshot, "workspace_snapshot", session=session, path=path, reason=reason)
+        return None if found is None else self._sound("workspace_snapshot", found)
+
+    def snapshots(self, session: Session) -> list[Snapshot]:
+        """Return the session's snapshots, newest first; none when the plugin keeps none."""
+        if not self._has("workspace_snapshots"):
+            return []
+        found = self._entries(Snapshot, "workspace_snapshots", session=session)
+        return sorted(
+            (self._sound("workspace_snapshots", one) for one in found), key=lambda one: one.number, reverse=True
+        )
+
+    def restore_snapshot(self, session: Session, path: Path, number: int, *, overwrite: bool) -> list[str]:
+        """Put the work of a snapshot back; return the names of the files that were left as they are."""
+        return self._entries(
+            str, "workspace_restore_snapshot", session=session, path=path, number=number, overwrite=overwrite
+        )
+
+    def drop_snapshot(self, session: Session, number: int) -> None:
+        """Forget a snapshot, for good."""
+        self._call("workspace_drop_snapshot", session=session, number=number)
+
+    def _sound(self, hook: str, snapshot: Snapshot) -> Snapshot:
+        if snapshot.number < 1 or snapshot.at.tzinfo is None:
+            raise self._wrong(hook, snapshot, "a number from 1 and a time with its zone")
+        return snapshot
+
     def paths_of(self, session: Session) -> list[Path]:
         """Return where the session's workspace is: as recorded, else as found after an interrupted spawn."""
         if session.workspace_path is not None:
@@ -391,6 +426,7 @@ class Directory:
 
     name: Final = "in place"
     restores: Final = False
+    keeps_snapshots: Final = False
 
     def create(self, session: Session, repository: Path, branch: str, base: str | None) -> Path:
         """Return the repository itself: there is nothing to make."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from rouser.config import Config
@@ -19,6 +20,7 @@ from rouser.errors import (
     WorkspaceMissingError,
 )
 from rouser.host import Host
+from rouser.keeping import LOST, give_back, is_gone, newest_of, spoken, was_interrupted
 from rouser.launch import ADOPT, RESTORE, Delivery, LaunchPlan, deliver, note_conversation, record_start, start
 from rouser.liveness import Liveness, probe
 from rouser.models import (
@@ -35,6 +37,7 @@ from rouser.store import Store
 # An agent whose terminal was taken away needs a moment to notice and to end.
 _RELEASE_SECONDS = 2.0
 _RELEASE_PAUSE = 0.05
+_NAMED = 3
 _UNSENT = frozenset({PromptState.QUEUED, PromptState.FAILED})
 
 
@@ -66,6 +69,7 @@ class _Restore:
     workspace: Workspace | Directory
     force: bool
     changing: Callable[[], None] = _nothing
+    with_snapshot: bool = True
     evidence: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -77,6 +81,7 @@ def restore_session(
     config: Config,
     *,
     force: bool = False,
+    with_snapshot: bool = True,
     known: Known | None = None,
     changing: Callable[[], None] = _nothing,
 ) -> RestoreOutcome:
@@ -84,6 +89,7 @@ def restore_session(
 
     :param text: a full id, a name, or an unambiguous prefix of an id.
     :param force: treat a runtime of which it is unknown whether it lives as dead.
+    :param with_snapshot: whether a workspace that has to be recreated gets the work of its latest snapshot.
     :param known: what was just found of this session's runtime, so that it is not asked again.
     :param changing: called once when everything was looked at and something is about to be changed.
     :raises SessionNotFoundError: ``text`` means no session.
@@ -101,18 +107,26 @@ def restore_session(
     with store.lock(session.id, "restore"):
         run = _prepare(host, store, session.id, config, force=force)
         run.changing = changing
+        run.with_snapshot = with_snapshot
         liveness = _gate(run, known)
         if liveness.stray and liveness.handle is not None:
             with _told(run):
                 return _adopt(run, liveness.handle)
         usable = _look_at_workspace(run)
         with _told(run):
-            ready = run.recorded if usable else _recreate_workspace(run)
+            ready = _complete_workspace(run) if usable else _recreate_workspace(run)
             return _relaunch(run, ready)
 
 
 def plan_restore(
-    host: Host, store: Store, text: str, config: Config, *, force: bool = False, known: Known | None = None
+    host: Host,
+    store: Store,
+    text: str,
+    config: Config,
+    *,
+    force: bool = False,
+    with_snapshot: bool = True,
+    known: Known | None = None,
 ) -> RestoreOutcome:
     """Return what :func:`restore_session` would do, without doing any of it; raises what that would raise."""
     session = store.find(text)
@@ -124,6 +138,8 @@ def plan_restore(
         return _outcome(run, run.recorded, intent.command, resumed=intent.resumed, sent=False, adopted=True)
     if _look_at_workspace(run):
         _describe_workspace(run)
+    elif with_snapshot and is_gone(session.workspace_path) and (found := newest_of(run.workspace, session)) is not None:
+        run.evidence["workspace"] += f" with {spoken(found)}"
     plan = _plan(run, run.recorded, wait=False)
     return _outcome(run, plan.session, plan.full_command, resumed=plan.resumed, sent=bool(plan.prompt))
 
@@ -206,9 +222,20 @@ def _describe_workspace(run: _Restore) -> None:
             run.evidence["workspace"] = f"usable    {words}".strip()
 
 
+def _complete_workspace(run: _Restore) -> Session:
+    """Put the snapshot back that a restore was killed before; there is nothing else to do for a usable workspace."""
+    session, path = run.recorded, run.recorded.workspace_path
+    if path is not None and run.workspace.keeps_snapshots and was_interrupted(run.store, session):
+        run.evidence["workspace"] += _with_snapshot(run, session, path)
+    return session
+
+
 def _recreate_workspace(run: _Restore) -> Session:
     """Make the workspace again and record where it is; the runtime has not been touched yet."""
     session = run.recorded
+    lost = run.workspace.keeps_snapshots and (is_gone(session.workspace_path) or was_interrupted(run.store, session))
+    if lost:
+        run.store.note(session, LOST, {"path": str(session.workspace_path)})
     try:
         if session.workspace_path is None:
             path = run.workspace.create(session, session.repository, session.branch, session.base)
@@ -222,9 +249,30 @@ def _recreate_workspace(run: _Restore) -> Session:
             f"{session.short_id}: workspace missing: {run.workspace.name} recreated {path}, but says it is unusable"
         )
     run.evidence["workspace"] = f"recreated from {session.branch}"
+    if lost:
+        run.evidence["workspace"] += _with_snapshot(run, session, path)
     if path == session.workspace_path:
         return session
     return run.store.update(replace(session, workspace_path=path), "workspace_created", {"path": str(path)})
+
+
+def _with_snapshot(run: _Restore, session: Session, path: Path) -> str:
+    """Put the latest snapshot back into a workspace that was just made, and return what to say of it."""
+    try:
+        snapshot, left = give_back(run.store, run.workspace, session, path, wanted=run.with_snapshot)
+    except PluginError as error:
+        raise WorkspaceMissingError(
+            f"{session.short_id}: its workspace was recreated, but its latest snapshot could not be put back: {error}. "
+            f"Try again, or go on without it: rouser restore {session.short_id} --no-snapshot"
+        ) from error
+    if snapshot is None:
+        return ""
+    if left:
+        run.warnings.append(
+            f"newer than {spoken(snapshot)} and left as they are: {', '.join(left[:_NAMED])}"
+            f"{f' and {len(left) - _NAMED} more' if len(left) > _NAMED else ''}"
+        )
+    return f" with {spoken(snapshot)}"
 
 
 def _plan(run: _Restore, session: Session, *, wait: bool) -> LaunchPlan:

@@ -60,6 +60,7 @@ class RestoreMany:
     :param targets: what to restore.
     :param dry_run: only plan them.
     :param force: treat runtimes of which it is unknown whether they live as dead.
+    :param with_snapshot: whether workspaces that have to be recreated get the work of their latest snapshots.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class RestoreMany:
         *,
         dry_run: bool = False,
         force: bool = False,
+        with_snapshot: bool = True,
     ) -> None:
         self._host: Final = host
         self._store: Final = store
@@ -78,6 +80,7 @@ class RestoreMany:
         self._waiting: Final = deque(targets)
         self._dry_run: Final = dry_run
         self._force: Final = force
+        self._with_snapshot: Final = with_snapshot
         self._finished: Final[queue.SimpleQueue[Result | BaseException]] = queue.SimpleQueue()
         self._guard: Final = threading.Lock()
         self._changing: Final[dict[str, None]] = {}
@@ -147,15 +150,9 @@ class RestoreMany:
         return Result(text=target.text, outcome=outcome)
 
     def _outcome(self, target: Target) -> RestoreOutcome:
-        text, force, known = target.text, self._force, target.known
+        text = target.text
+        basis = (self._host, self._store, text, self._config)
+        options = {"force": self._force, "with_snapshot": self._with_snapshot}
         if self._dry_run:
-            return plan_restore(self._host, self._store, text, self._config, force=force, known=known)
-        return restore_session(
-            self._host,
-            self._store,
-            text,
-            self._config,
-            force=force,
-            known=known,
-            changing=lambda: self._change(text),
-        )
+            return plan_restore(*basis, **options, known=target.known)
+        return restore_session(*basis, **options, known=target.known, changing=lambda: self._change(text))

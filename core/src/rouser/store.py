@@ -199,6 +199,50 @@ class Store:
         except (ValueError, TypeError) as error:
             raise StoreError(damaged(self.path, f"history of session {session_id}: {error}")) from error
 
+    def last_event(self, session_id: str, events: tuple[str, ...]) -> str | None:
+        """Return which of some events is the last in a session's history; None when there is none."""
+        if not self._exists():
+            return None
+        wanted = ", ".join("?" * len(events))
+        query = f"SELECT event FROM history WHERE session_id = ? AND event IN ({wanted}) ORDER BY id DESC LIMIT 1"  # noqa: S608
+        with self._guard, translated(self.path):
+            row = self._open().execute(query, (session_id, *events)).fetchone()
+        return None if row is None else row[0]
+
+    def find_removed(self, text: str) -> Session:
+        """Return what a session was whose record was removed, by its full id or an unambiguous prefix.
+
+        :raises SessionNotFoundError: there was none.
+        :raises AmbiguousSessionError: there were several.
+        """
+        if not text or not text.isascii() or not self._exists():
+            raise SessionNotFoundError(f'no session matches "{text}". See: rouser ls')
+        prefix = text.lower()
+        with self._guard, translated(self.path):
+            rows = (
+                self._open()
+                .execute(
+                    "SELECT session_id, detail FROM history WHERE new_status IS NULL "
+                    "AND session_id >= ? AND session_id < ? ORDER BY id LIMIT ?",
+                    (prefix, prefix + "\U0010ffff", _LISTED_MATCHES + 1),
+                )
+                .fetchall()
+            )
+        found = [self._read_removed(*row) for row in rows]
+        if not found:
+            raise SessionNotFoundError(f'no session matches "{text}". See: rouser ls')
+        if len(found) > 1:
+            raise AmbiguousSessionError(_ambiguous(text, found), found)
+        return found[0]
+
+    def _read_removed(self, session_id: str, detail: str) -> Session:
+        try:
+            record = json.loads(detail)["record"]
+            # Printing it may have changed what the checksum is of, and an older rouser knew fewer columns.
+            return from_row(tuple(None if name == "checksum" else record.get(name) for name in COLUMNS))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StoreError(damaged(self.path, f"history of session {session_id}: {error}")) from error
+
     def check_integrity(self) -> list[str]:
         """Return what SQLite finds wrong with the file, a line each; empty when it is sound."""
         if not self._exists():

@@ -28,6 +28,8 @@ COMMANDS: Final = {
     "logs": "Print what a session's agent printed last.",
     "kill": "End sessions' agents; their work stays.",
     "rm": "Remove sessions and their workspaces.",
+    "snapshot": "Keep the uncommitted work of sessions.",
+    "snapshots": "List what was kept of a session's work, put it back, or drop it.",
     "discover": "List conversations that no session owns.",
     "adopt": "Make sessions of conversations that others started.",
     "plugins": "List the plugins, begin a new one, or check one.",

@@ -28,10 +28,19 @@ Examples:
 @click.option("--all", "everything", is_flag=True, help="Restore every session that died without being asked to.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and why; change nothing.")
 @click.option("--force", is_flag=True, help="Restore even if it is unknown whether the agent still runs.")
+@click.option(
+    "--no-snapshot", is_flag=True, help="Leave a recreated workspace without the work of its latest snapshot."
+)
 @click.option("--jobs", type=click.IntRange(1, 256), help="How many sessions to restore at a time.  [default: 8]")
 @click.option("--json", "as_json", is_flag=True, help="Print an array with one object for each session as JSON.")
 def command(
-    sessions: tuple[str, ...], everything: bool, dry_run: bool, force: bool, jobs: int | None, as_json: bool
+    sessions: tuple[str, ...],
+    everything: bool,
+    dry_run: bool,
+    force: bool,
+    no_snapshot: bool,
+    jobs: int | None,
+    as_json: bool,
 ) -> None:
     """Bring terminated sessions back: same workspace, same conversation, same name.
 
@@ -51,7 +60,8 @@ def command(
         started = time.monotonic()
         config = replace(state.config, jobs=jobs) if jobs else state.config
         targets = _targets(state, sessions, everything)
-        many = RestoreMany(state.host, state.store, config, targets, dry_run=dry_run, force=force)
+        options = {"dry_run": dry_run, "force": force, "with_snapshot": not no_snapshot}
+        many = RestoreMany(state.host, state.store, config, targets, **options)
         results: list[Result] = []
         interrupted = False
         try:
@@ -118,6 +128,8 @@ def _report(result: Result, *, dry_run: bool) -> None:
         what = "conversation resumed" if outcome.resumed else "started afresh"
         sent = ", prompt sent" if outcome.prompt_sent else ""
         say(f"  {session.short_id}  ✓ {how}   {what}{sent} · attach: rouser attach {session.name or session.short_id}")
+        if outcome.evidence.get("workspace", "").startswith("recreated"):
+            say(f"  {session.short_id}  workspace {outcome.evidence['workspace']}")
     for warning in outcome.warnings:
         say(f"  {session.short_id}  warning: {warning}")
 

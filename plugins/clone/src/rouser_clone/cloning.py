@@ -32,7 +32,7 @@ def clone(source: Source, path: Path, record: Record, start: str, held: int) -> 
 
     The clone is made beside ``path`` and moved there when it is complete, so that what is at ``path`` always is.
 
-    :param start: the commit or ref that the branch begins at, if the source has no such branch.
+    :param start: the commit or ref that the branch begins at; empty: where the source has it.
     :param held: the descriptor of the lock on ``path``.
     :raises HookError: git failed or did not end in time; nothing is left behind.
     """
@@ -41,7 +41,7 @@ def clone(source: Source, path: Path, record: Record, start: str, held: int) -> 
     try:
         _copy(source, fresh, held)
         _take_over_settings(source, fresh, record.branch)
-        _check_out(source, fresh, record.branch, start, held)
+        _check_out(fresh, record.branch, start, held)
         write_record(path, record)
         if path.is_dir() and not path.is_symlink():
             path.rmdir()  # it is empty, or somebody else's by now
@@ -114,8 +114,8 @@ def _settings(source: Source, branch: str) -> Iterator[tuple[str, str]]:
             yield key, value
 
 
-def _check_out(source: Source, fresh: Path, branch: str, start: str, held: int) -> None:
-    origin = f"refs/remotes/{REMOTE}/{branch}" if source.has(branch) else start
+def _check_out(fresh: Path, branch: str, start: str, held: int) -> None:
+    origin = start or f"refs/remotes/{REMOTE}/{branch}"
     git(fresh, "update-ref", f"{HEADS}{branch}", git(fresh, "rev-parse", "--verify", f"{origin}^{{commit}}"))
     git(fresh, "symbolic-ref", "HEAD", f"{HEADS}{branch}")
     for other in git(fresh, "for-each-ref", "--format=%(refname)", HEADS).split():

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -44,25 +45,42 @@ class GitFailedError(HookError):
 
 
 def git(directory: Path, *arguments: str, stdin: str = "", held: int | None = None) -> str:
-    """Run a git command in ``directory`` and return what it prints, without the last line's end.
-
-    The command and what it starts, hooks for instance, are a process group, which is ended when the time runs out.
+    """Run a git command in ``directory`` and return what it prints as text, without the last line's end.
 
     :param held: a descriptor that it keeps open.
     :raises GitFailedError: it failed; why is in the message.
     :raises HookError: it could not be started, or did not end in time.
     """
-    name = f"git {next(argument for argument in arguments if not argument.startswith('-'))}"
+    return os.fsdecode(run(directory, arguments, os.fsencode(stdin), held=held)).removesuffix("\n")
+
+
+def run(
+    directory: Path,
+    arguments: tuple[str, ...],
+    stdin: bytes = b"",
+    variables: Mapping[str, str] | None = None,
+    *,
+    held: int | None = None,
+) -> bytes:
+    """Run a git command in ``directory`` and return what it prints; raises what :func:`git` raises.
+
+    The command and what it starts, hooks for instance, are a process group, which is ended when the time runs out.
+
+    :param variables: added to its environment.
+    """
+    settings = {index + 1 for index, word in enumerate(arguments) if word == "-c"}
+    words = (word for index, word in enumerate(arguments) if index not in settings and not word.startswith("-"))
+    name = f"git {next(words)}"
     seconds = max(time_left() / 2, time_left() - _RESERVE)
     # Files in place of pipes: what a hook leaves running on purpose would hold a pipe open after git has ended.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as given:
-        given.write(os.fsencode(stdin))
+        given.write(stdin)
         given.seek(0)
         try:
             process = subprocess.Popen(
                 ["git", *arguments],
                 cwd=directory,
-                env=_environment(),
+                env={**_environment(), **(variables or {})},
                 stdin=given,
                 stdout=output,
                 stderr=errors,
@@ -82,7 +100,7 @@ def git(directory: Path, *arguments: str, stdin: str = "", held: int | None = No
         errors.seek(0)
         if status:
             raise GitFailedError(f"{name} failed: {_essence(os.fsdecode(errors.read())) or status}", status)
-        return os.fsdecode(output.read()).removesuffix("\n")
+        return output.read()
 
 
 def answer(directory: Path, *arguments: str) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rouser import HookError, Session
 from rouser_clone.cloning import clone, holds_something, remove_tree
 from rouser_clone.places import Record, beside, place_for, read_record, working_on
-from rouser_clone.source import Source, check_branch_name, find_source, is_repository, resolve_base
+from rouser_clone.source import HEADS, Source, check_branch_name, find_source, is_repository, resolve_base
 from rouser_clone.work import describe
 
 
@@ -40,8 +40,10 @@ def is_clone(path: Path) -> bool:
     return not path.is_symlink() and not (path / ".git").is_symlink() and is_repository(path / ".git")
 
 
-def restore(session: Session, path: Path) -> Path:
-    """Clone again to ``path``, from the session's branch in the source, or as it was pushed.
+def restore(session: Session, path: Path, lost: str | None) -> Path:
+    """Clone again to ``path``, from the session's branch in the source, or as it was pushed, or as a snapshot knows it.
+
+    :param lost: the commit that the branch was at when the newest snapshot of it was taken. None: there is none.
 
     :returns: ``path``.
     :raises HookError: there is no such branch, or something is in the way; nothing was changed.
@@ -56,8 +58,11 @@ def restore(session: Session, path: Path) -> Path:
     with working_on(path) as held:
         if holds_something(path):
             raise HookError(f"{path} is in the way, and is not the clone of {session.branch}; move it, then try again")
-        pushed = source.remote_with(session.branch)
-        if not source.has(session.branch) and pushed is None:
+        has = source.has(session.branch)
+        begin = "" if has else source.remote_with(session.branch)
+        if lost is not None and (begin is None or source.precedes(begin or f"{HEADS}{session.branch}", lost)):
+            begin = lost
+        if begin is None:
             again = record.start if record and record.start else "COMMIT"
             raise HookError(
                 f"branch {session.branch} was never pushed to {source.common}, and what was committed in {path} is gone"
@@ -66,7 +71,7 @@ def restore(session: Session, path: Path) -> Path:
             )
         start = record.start if record else None
         made = Record(session=session.id, source=str(source.common), branch=session.branch, start=start)
-        clone(source, path, made, pushed or "", held)
+        clone(source, path, made, begin, held)
     return path
 
 

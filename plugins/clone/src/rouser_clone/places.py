@@ -22,6 +22,7 @@ from rouser import HookError, Session, is_valid_name, time_left
 _UNFIT: Final = re.compile(r"[^\w.-]+")
 _LONGEST_NAME: Final = 48
 _POLL: Final = 0.05
+_SETTINGS: Final = frozenset({"base", "snapshot_ignored", "snapshot_max_file_size"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,8 +46,9 @@ def configured_base(settings: Mapping[str, Any]) -> Path:
 
     :raises HookError: there is another setting, or it is not an absolute path.
     """
-    if unknown := sorted(settings.keys() - {"base"}):
-        raise HookError(f"unknown setting {unknown[0]!r} of the clone plugin; allowed is: base")
+    if unknown := sorted(settings.keys() - _SETTINGS):
+        allowed = ", ".join(sorted(_SETTINGS))
+        raise HookError(f"unknown setting {unknown[0]!r} of the clone plugin; allowed are: {allowed}")
     value = settings.get("base") or _default_base()
     try:
         path = Path(value).expanduser()

@@ -8,7 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rouser import Diagnosis, DiscoveredWorkspace, HookError, PluginSpec, Session, WorkspaceSpec, hookimpl
+from rouser import (
+    Diagnosis,
+    DiscoveredWorkspace,
+    HookError,
+    PluginSpec,
+    Session,
+    Snapshot,
+    WorkspaceSpec,
+    hookimpl,
+    snapshot_policy,
+)
 from rouser_clone.places import configured_base, read_record, recorded
 
 
@@ -25,8 +35,9 @@ class CloneWorkspace(WorkspaceSpec, PluginSpec):
 
     @hookimpl
     def plugin_configure(self, settings: Mapping[str, Any]) -> None:
-        """Take ``base``, an absolute path or one that begins with ``~``; there is no other setting."""
+        """Take ``base``, an absolute path or one that begins with ``~``, and what snapshots leave out."""
         configured_base(settings)
+        snapshot_policy(settings)
         self._settings = settings
 
     @hookimpl
@@ -67,11 +78,14 @@ class CloneWorkspace(WorkspaceSpec, PluginSpec):
 
     @hookimpl
     def workspace_restore(self, session: Session, path: Path) -> Path:
-        """Clone again, if the session's branch is in the source or was pushed."""
-        from rouser_clone.lifecycle import restore
+        """Clone again, if the session's branch is in the source, was pushed, or is in a snapshot."""
+        from rouser_clone.lifecycle import is_clone, restore
+        from rouser_clone.snapshots import snapshots_of
 
         with _disk_errors():
-            return restore(session, path)
+            if is_clone(path):
+                return path
+            return restore(session, path, snapshots_of(session).lost_tip(session.branch))
 
     @hookimpl
     def workspace_destroy(self, path: Path, force: bool) -> None:
@@ -112,6 +126,38 @@ class CloneWorkspace(WorkspaceSpec, PluginSpec):
                 for path, record in recorded(self.base)
                 if os.path.lexists(path)
             ]
+
+    @hookimpl
+    def workspace_snapshot(self, session: Session, path: Path, reason: str) -> Snapshot | None:
+        """Keep what is not committed under ``refs/rouser`` of the repository that it was cloned from."""
+        from rouser_clone.snapshots import take
+
+        with _disk_errors():
+            return take(session, path, reason, snapshot_policy(self._settings))
+
+    @hookimpl
+    def workspace_snapshots(self, session: Session) -> Sequence[Snapshot]:
+        """List those references, newest first."""
+        from rouser_clone.snapshots import listed
+
+        with _disk_errors():
+            return listed(session)
+
+    @hookimpl
+    def workspace_restore_snapshot(self, session: Session, path: Path, number: int, overwrite: bool) -> Sequence[str]:
+        """Write the snapshot's files into the clone, as they were."""
+        from rouser_clone.snapshots import put_back
+
+        with _disk_errors():
+            return put_back(session, path, number, snapshot_policy(self._settings), overwrite=overwrite)
+
+    @hookimpl
+    def workspace_drop_snapshot(self, session: Session, number: int) -> None:
+        """Delete the reference; git removes in its own time what nothing else holds."""
+        from rouser_clone.snapshots import snapshots_of
+
+        with _disk_errors():
+            snapshots_of(session).drop(number)
 
 
 @contextmanager

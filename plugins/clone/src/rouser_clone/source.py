@@ -33,6 +33,10 @@ class Source:
                 return name
         return None
 
+    def precedes(self, older: str, newer: str) -> bool:
+        """Return whether everything that is in one commit or ref is in another one too."""
+        return answer(self.common, "merge-base", "--is-ancestor", older, newer) is not None
+
     def remotes(self) -> list[str]:
         """Return the names of the repository's own remotes."""
         return git(self.common, "remote").split()

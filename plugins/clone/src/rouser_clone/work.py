@@ -60,7 +60,9 @@ def _only_here(path: Path, source: Source) -> int:
         return len(own.split())
     there = git(source.common, "cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=f"{own}\n").splitlines()
     present = [line.split()[0] for line in there if line.endswith(" commit")]
-    dropped = count(source.common, "--stdin", "--not", "--all", stdin="\n".join([*present, ""]))
+    # A snapshot may have them too, but whoever removes a clone without force does not want to look there.
+    kept = ("--not", "--exclude=refs/rouser/*", "--all")
+    dropped = count(source.common, "--stdin", *kept, stdin="\n".join([*present, ""]))
     return len(there) - len(present) + dropped
 
 

@@ -12,15 +12,17 @@ from rouser import HookError
 
 _UNFIT: Final = re.compile(r"[^\w.-]+")
 _LONGEST_NAME: Final = 48
+_SETTINGS: Final = frozenset({"base", "snapshot_ignored", "snapshot_max_file_size"})
 
 
 def configured_base(settings: Mapping[str, Any]) -> Path | None:
     """Return the base directory that the settings name; None when they name none.
 
-    :raises HookError: there is another setting than ``base``, or it is not an absolute path.
+    :raises HookError: there is a setting of a name that is none, or ``base`` is not an absolute path.
     """
-    if unknown := sorted(settings.keys() - {"base"}):
-        raise HookError(f"unknown setting {unknown[0]!r} of the worktree plugin; allowed is: base")
+    if unknown := sorted(settings.keys() - _SETTINGS):
+        allowed = ", ".join(sorted(_SETTINGS))
+        raise HookError(f"unknown setting {unknown[0]!r} of the worktree plugin; allowed are: {allowed}")
     if "base" not in settings:
         return None
     value = settings["base"]

@@ -8,7 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rouser import Diagnosis, DiscoveredWorkspace, HookError, PluginSpec, Session, WorkspaceSpec, hookimpl
+from rouser import (
+    Diagnosis,
+    DiscoveredWorkspace,
+    HookError,
+    PluginSpec,
+    Session,
+    Snapshot,
+    WorkspaceSpec,
+    hookimpl,
+    snapshot_policy,
+)
 from rouser_worktree.base import configured_base, default_base
 from rouser_worktree.links import read_link
 from rouser_worktree.locks import is_made
@@ -22,6 +32,7 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
 
     def __init__(self) -> None:
         self._configured: Path | None = None
+        self._settings: Mapping[str, Any] = {}
 
     @property
     def base(self) -> Path:
@@ -30,8 +41,10 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
 
     @hookimpl
     def plugin_configure(self, settings: Mapping[str, Any]) -> None:
-        """Take ``base``, an absolute path or one that begins with ``~``; there is no other setting."""
+        """Take ``base``, an absolute path or one that begins with ``~``, and what snapshots leave out."""
         self._configured = configured_base(settings)
+        snapshot_policy(settings)
+        self._settings = settings
 
     @hookimpl
     def plugin_scratch_settings(self, directory: Path) -> Mapping[str, Any]:
@@ -103,6 +116,38 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
         with _disk_errors():
             records = ((path, read_record(path)) for path in recorded_paths(self.base) if os.path.lexists(path))
             return [DiscoveredWorkspace(path=path, session_id=record.session) for path, record in records if record]
+
+    @hookimpl
+    def workspace_snapshot(self, session: Session, path: Path, reason: str) -> Snapshot | None:
+        """Keep what is not committed under ``refs/rouser`` of the repository."""
+        from rouser_worktree.snapshots import take
+
+        with _disk_errors():
+            return take(session, path, reason, snapshot_policy(self._settings))
+
+    @hookimpl
+    def workspace_snapshots(self, session: Session) -> Sequence[Snapshot]:
+        """List those references, newest first."""
+        from rouser_worktree.snapshots import listed
+
+        with _disk_errors():
+            return listed(session)
+
+    @hookimpl
+    def workspace_restore_snapshot(self, session: Session, path: Path, number: int, overwrite: bool) -> Sequence[str]:
+        """Write the snapshot's files into the worktree, as they were."""
+        from rouser_worktree.snapshots import put_back
+
+        with _disk_errors():
+            return put_back(session, path, number, snapshot_policy(self._settings), overwrite=overwrite)
+
+    @hookimpl
+    def workspace_drop_snapshot(self, session: Session, number: int) -> None:
+        """Delete the reference; git removes in its own time what nothing else holds."""
+        from rouser_worktree.snapshots import snapshots_of
+
+        with _disk_errors():
+            snapshots_of(session).drop(number)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final, NamedTuple
@@ -62,7 +62,15 @@ class GitTimeoutError(HookError):
     """A git process did not end in time; it was ended, and its children with it."""
 
 
-def run(command: Sequence[str], directory: Path, seconds: float, inherited: Sequence[int] = ()) -> Finished:
+def run(
+    command: Sequence[str],
+    directory: Path,
+    seconds: float,
+    inherited: Sequence[int] = (),
+    *,
+    stdin: bytes = b"",
+    variables: Mapping[str, str] | None = None,
+) -> Finished:
     """Run ``command`` and return how it ended.
 
     The process leads a process group. When the time runs out the whole group is ended, first with SIGTERM,
@@ -74,16 +82,20 @@ def run(command: Sequence[str], directory: Path, seconds: float, inherited: Sequ
     :param directory: the absolute path of an existing directory to run in.
     :param seconds: how long it may take, more than 0.
     :param inherited: file descriptors that the process keeps open.
+    :param stdin: what it reads.
+    :param variables: added to its environment.
     :raises GitTimeoutError: it took longer.
     :raises HookError: it could not be started.
     """
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as given:
+        given.write(stdin)
+        given.seek(0)
         try:
             process = subprocess.Popen(
                 command,
                 cwd=directory,
-                env=environment(),
-                stdin=subprocess.DEVNULL,
+                env={**environment(), **(variables or {})},
+                stdin=given,
                 stdout=output,
                 stderr=errors,
                 start_new_session=True,
@@ -128,7 +140,8 @@ def environment() -> dict[str, str]:
 
 def spoken(command: Sequence[str]) -> str:
     """Return the command as people name it: ``git`` and the subcommand, without options and paths."""
-    words = [word for word in command[1:] if not word.startswith("-")]
+    settings = {index + 1 for index, word in enumerate(command) if word == "-c"}
+    words = [word for index, word in enumerate(command) if index and index not in settings and word[:1] != "-"]
     length = 2 if words[:1] == ["worktree"] else 1
     return " ".join(["git", *words[:length]])
 

@@ -13,6 +13,7 @@ from rouser_worktree.locks import claiming, is_made, making
 from rouser_worktree.records import Record, read_record, write_record
 from rouser_worktree.remains import clear
 from rouser_worktree.repository import Repository, find_repository
+from rouser_worktree.snapshots import snapshots_in
 from rouser_worktree.work import head_branch, stranded_commit, under_way
 
 
@@ -35,13 +36,26 @@ def restore(session: Session, path: Path) -> Path:
 
 def restore_held(session: Session, repository: Repository, path: Path, record: Record | None) -> Path:
     """Do what :func:`restore` does for one who holds the lock on making it."""
-    broken = repository.held is not None and repository.held.broken
     branch = session.branch
-    if repository.tip(branch) is None:
+    if repository.tip(branch) is not None:
+        return _restore_branch(session, repository, path, record)
+    lost = snapshots_in(repository.common, session).lost_tip(branch)
+    if lost is None:
         raise HookError(
             f"branch {branch} was deleted; bring it back (git branch {branch} COMMIT; the reflog may know it), "
             f"or: rouser rm {session.short_id}"
         )
+    repository.create_branch(branch, lost)
+    try:
+        return _restore_branch(session, repository, path, record)
+    except BaseException:
+        repository.delete_branch(branch, lost)
+        raise
+
+
+def _restore_branch(session: Session, repository: Repository, path: Path, record: Record | None) -> Path:
+    branch = session.branch
+    broken = repository.held is not None and repository.held.broken
     private = find_private(repository.common, path)
     recorded = record is not None and record.session == session.id
     if broken and private is None and _is_barely_begun(path):

@@ -9,10 +9,13 @@ from rouser.testing.workspace.faults import FaultTests
 from rouser.testing.workspace.foreign import ForeignTests
 from rouser.testing.workspace.options import OptionTests
 from rouser.testing.workspace.restoration import RestorationTests
+from rouser.testing.workspace.snapshots import SnapshotTests
 from rouser.testing.workspace.work import WorkTests
 
 
-class WorkspaceConformance(CreationTests, WorkTests, ForeignTests, FaultTests, RestorationTests, OptionTests):
+class WorkspaceConformance(
+    CreationTests, WorkTests, ForeignTests, FaultTests, RestorationTests, SnapshotTests, OptionTests
+):
     """The tests that a workspace has to pass; subclass it and add a fixture ``plugin``."""
 
     kind: ClassVar[str] = "workspace"
