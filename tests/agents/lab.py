@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -64,6 +65,9 @@ class Lab:
     def find_transcript(self, conversation_id: str) -> Path | None:
         return next(self.home.glob(f"projects/*/{conversation_id}.jsonl"), None)
 
+    def transcripts(self) -> list[Path]:
+        return list(self.home.glob("projects/*/*.jsonl"))
+
     def pid(self, session: dict[str, Any]) -> int:
         """Return the pid of the session's client, which is its pane's own process."""
         name = session.get("runtime_name") or session["id"][:8]
@@ -112,6 +116,33 @@ class Lab:
 
     def screen(self, session: dict[str, Any]) -> str:
         return self.world.ok("logs", session["id"]).out
+
+    def wrap_client(self, before: str, after: str = "exit") -> None:
+        """Have sessions run a script in place of the client: a command, the client, a command."""
+        wrapper = self.world.root / "wrapper"
+        wrapper.write_text(f'#!/bin/sh\n{before}\n"{CLIENT}" "$@"\n{after}\n')
+        wrapper.chmod(0o755)
+        self.world.extra["ROUSER_CLAUDE_CODE_EXECUTABLE"] = str(wrapper)
+
+    def lose_enter(self) -> None:
+        """Have the next Enter that is sent to a terminal get lost, as it may in a client that is not ready for it."""
+        real, used = shutil.which("tmux"), self.world.root / "enter-lost"
+        wrapper = self.world.root / "bin" / "tmux"
+        wrapper.parent.mkdir()
+        wrapper.write_text(
+            f"""#!/bin/sh
+            if [ ! -e {used} ]; then
+                for word do
+                    shift
+                    if [ "$word" = "$(printf '\\r')" ]; then : >{used}; word=" "; fi
+                    set -- "$@" "$word"
+                done
+            fi
+            exec {real} "$@"
+            """
+        )
+        wrapper.chmod(0o755)
+        self.world.extra["PATH"] = f"{wrapper.parent}{os.pathsep}{self.world.environment['PATH']}"
 
     def configure(self, **changes: Any) -> None:
         """Write what the client keeps on its user."""

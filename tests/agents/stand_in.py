@@ -6,7 +6,7 @@ What the last message of a request contains decides the answer:
 - ``ANSWER-HANG``: the answer begins and does not end
 - ``ANSWER-ASK``: the tool with which the client puts a question to the person
 - ``ANSWER-RUN``: the tool that runs a command, which the client has to ask permission for
-- a path that ends in ``.md``: the tool that reads the file
+- a path that ends in ``.md``: the tool that reads the file, all of it
 - anything else: one sentence
 """
 
@@ -74,6 +74,13 @@ def _texts(message: dict[str, Any]) -> Iterator[str]:
             yield text
 
 
+def _tool_calls(messages: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the blocks with which the model called tools."""
+    for message in messages:
+        if message["role"] == "assistant":
+            yield from (block for block in message["content"] if block.get("type") == "tool_use")
+
+
 @dataclass
 class StandIn:
     """The server, in threads of this process."""
@@ -109,6 +116,17 @@ class StandIn:
         """Return what was said last in each request that carried something new, in order of arrival."""
         return [request.said[-1] for request in list(self.requests) if request.carries_prompt]
 
+    def read(self, path: str) -> str | None:
+        """Return what the model read of a file, the line numbers taken off; None if it has read nothing yet."""
+        for request in list(self.requests):
+            messages = request.body["messages"]
+            ours = {call["id"] for call in _tool_calls(messages) if call["input"].get("file_path") == path}
+            blocks = messages[-1]["content"] if isinstance(messages[-1]["content"], list) else []
+            for block in blocks:
+                if block.get("tool_use_id") in ours and not block.get("is_error"):
+                    return "\n".join(line.partition("\t")[2] for line in block["content"].split("\n"))
+        return None
+
 
 def _handler_for(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
     class Handler(_Handler):
@@ -142,8 +160,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: dict[str, Any]) -> None:
         last = next(message for message in reversed(body["messages"]) if message["role"] == "user")
-        text = json.dumps(last["content"])
-        if "tool_result" in text:
+        text = " ".join(_texts(last))
+        if not text and "allow_large" in json.dumps(last["content"]):  # too long to be read by the way
+            (read,) = _tool_calls(body["messages"][-2:])
+            self._stream(body, [_tool_block("Read", {**read["input"], "allow_large": True})])
+        elif not text:
             self._stream(body, [_text_block("Done.")])
         elif "ANSWER-FAIL" in text:
             error = {"type": "invalid_request_error", "message": "the stand-in says no"}
@@ -154,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream(body, [_tool_block("AskUserQuestion", _QUESTION)])
         elif "ANSWER-RUN" in text:
             self._stream(body, [_tool_block("Bash", {"command": "touch made-by-tool", "description": "touch"})])
-        elif found := _FILE.search(" ".join(_texts(last))):
+        elif found := _FILE.search(text):
             self._stream(body, [_tool_block("Read", {"file_path": found.group(1)})])
         else:
             self._stream(body, [_text_block(ANSWER)])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 from agents.lab import Lab
 from support.waiting import wait_for
@@ -21,15 +23,99 @@ def test_a_killed_client_comes_back_in_its_own_conversation_and_the_prompt_is_no
     assert lab.send(session, "go on").code == 0
     assert lab.request("go on").said == ["fix the flaky test", "go on"]
     assert lab.api.prompts() == ["fix the flaky test", "go on"]
+    told = lab.world.ok("show", session["id"]).out
+    assert "pinned at spawn, transcript has 2 turns" in told
+    assert re.search("prompt_accepted.*prompt_durable.*message_queued.*message_durable", told, re.DOTALL)
 
 
-def test_after_clear_the_new_conversation_comes_back_without_the_prompt(lab: Lab) -> None:
+def test_a_prompt_that_the_resumed_conversation_lacks_is_sent_once(lab: Lab) -> None:
     session = lab.spawn("fix the flaky test")
+    lab.answered(1)
+    lab.kill_session(session)
+    transcript = lab.transcript(session["id"])
+    transcript.write_text(transcript.read_text().replace('"fix the flaky test"', '"something else"'))
+
+    restored = lab.restore(session)
+    assert (restored["resumed"], restored["prompt_sent"]) == (True, True)
+    assert restored["prompt"]["state"] == "durable"
+    assert lab.request("fix the flaky test").said == ["fix the flaky test"]
+    wait_for(lambda: len(lab.api.prompts()) == 2, "it has arrived")
+    assert lab.api.requests[-1].said == ["something else", "fix the flaky test"]
+    lab.kill_session(session)
+    assert lab.restore(session)["prompt_sent"] is False
+    assert len(lab.api.prompts()) == 2
+
+
+def clear(lab: Lab, session: dict[str, Any]) -> None:
     lab.idle(session)
     lab.world.tmux("send-keys", "-t", f"={session['runtime_name']}:", "/clear", "Enter")
     wait_for(
         lambda: lab.world.show(session["id"])["conversation"]["id"] != session["id"], "the client reported the new id"
     )
+
+
+def test_after_clear_alone_the_empty_conversation_comes_back_without_the_prompt(lab: Lab) -> None:
+    session = lab.spawn("fix the flaky test")
+    clear(lab, session)
+    lab.kill_session(session)
+    planned = lab.restore(session, "--dry-run")
+    assert "reported by the client (clear)" in planned["evidence"]["conversation"]
+    restored = lab.restore(session)
+    assert restored["prompt_sent"] is False
+    assert lab.send(session, "go on").code == 0
+    assert lab.request("go on").said == ["go on"]
+    assert lab.api.prompts() == ["fix the flaky test", "go on"]
+
+
+def test_below_the_floor_a_restore_starts_afresh_and_says_so(lab: Lab) -> None:
+    session = lab.spawn("fix the flaky test")
+    clear(lab, session)
+    lab.kill_session(session)
+    lab.world.extra["ROUSER_MINIMUM_EVIDENCE"] = "pinned"
+    done = lab.world.ok("restore", session["id"])
+    assert "was found only by hook, less than pinned: starting afresh" in done.err
+    assert lab.answered(2) == ["fix the flaky test"] * 2
+    assert lab.world.show(session["id"])["conversation"]["id"] not in {None, session["id"]}
+
+
+def test_when_its_transcript_is_gone_nobody_elses_conversation_is_resumed(lab: Lab) -> None:
+    session = lab.spawn("fix the flaky test")
+    place = Path(session["workspace_path"])
+    lab.by_hand("mine", place, "--", "by hand")
+    wait_for(lambda: any('"by hand"' in path.read_text() for path in lab.transcripts()), "it is written down")
+    lab.kill_clients()
+    lab.transcript(session["id"]).unlink()
+    restored = lab.restore(session)
+    assert (restored["resumed"], restored["prompt_sent"]) == (False, True)
+    assert "found only by newest_file" in " ".join(restored["warnings"])
+    assert lab.send(session, "go on").code == 0
+    assert lab.request("go on").said == ["fix the flaky test", "go on"]
+
+
+def test_sessions_whose_directories_were_moved_never_get_the_wrong_conversation(lab: Lab) -> None:
+    sessions = [lab.spawn(f"task {number}") for number in range(2)]
+    lab.answered(2)
+    lab.kill_clients()
+    places = [Path(session["workspace_path"]) for session in sessions]
+    places[0].rename(places[0].with_name("moved"))
+    places[1].rename(places[0])
+    refused = lab.world.run("restore", sessions[0]["id"])
+    assert f"{places[0]} is in the way" in refused.err
+    come_back(lab, sessions[1], 1)
+    places[0].rename(places[0].with_name("out-of-the-way"))
+    come_back(lab, sessions[0], 0)
+
+
+def come_back(lab: Lab, session: dict[str, Any], number: int) -> None:
+    """Restore the session of ``task NUMBER`` and insist that it goes on with its own conversation."""
+    assert lab.restore(session)["resumed"] is True
+    assert lab.send(session, f"more of {number}").code == 0
+    assert lab.request(f"more of {number}").said == [f"task {number}", f"more of {number}"]
+
+
+def test_after_clear_the_new_conversation_comes_back_without_the_prompt(lab: Lab) -> None:
+    session = lab.spawn("fix the flaky test")
+    clear(lab, session)
     assert lab.send(session, "something else").code == 0
     lab.request("something else")
     lab.kill_session(session)

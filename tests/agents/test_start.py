@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from agents.lab import Lab
@@ -17,6 +18,7 @@ from support.world import running
     [
         ({"projects": {}}, (), "whether to trust the directory", "Down"),
         ({"customApiKeyResponses": {}}, (), "whether to use the API key", "Up"),
+        ({"hasCompletedOnboarding": False}, (), "it was never set up for this user", None),
         ({}, ("--dangerously-skip-permissions",), "whether to run without permissions", "Down"),
     ],
 )
@@ -26,7 +28,7 @@ def test_a_dialog_is_reported_with_its_remedy_and_left_to_the_person(lab: Lab, c
     assert done.code == 16
     assert words in done.err
     assert "rouser attach" in done.err
-    assert "Enter to confirm" in done.err
+    assert "Its last lines: " in done.err
     (session,) = lab.world.ls()
     assert session["alive"] is True
     assert session["prompt"]["state"] == "handed_over"
@@ -34,6 +36,8 @@ def test_a_dialog_is_reported_with_its_remedy_and_left_to_the_person(lab: Lab, c
 
     again = lab.world.run("restore", session["id"])
     assert again.code == 7
+    if key is None:
+        return
     lab.world.tmux("send-keys", "-t", f"={session['runtime_name']}:", key)
     wait_for(lambda: "\u276f Yes" in lab.screen(session), "the other answer is chosen")
     lab.world.tmux("send-keys", "-t", f"={session['runtime_name']}:", "Enter")
@@ -52,6 +56,38 @@ def test_a_client_that_ends_at_once_is_reported_with_its_words(lab: Lab) -> None
     done = lab.world.run("spawn", "fix it", "--", "--no-such-option")
     assert done.code == 16
     assert "unknown option '--no-such-option'" in done.err
+
+
+def test_a_client_that_does_not_know_the_conversation_after_all_is_reported(lab: Lab) -> None:
+    lab.wrap_client(":")
+    session = lab.spawn("fix it")
+    lab.answered(1)
+    lab.kill_clients()
+    lab.wrap_client(f"rm {lab.transcript(session['id'])}")
+    done = lab.world.run("restore", session["id"])
+    assert done.code == 16
+    assert "it does not know the conversation" in done.err
+    assert f"No conversation found with session ID: {session['id']}" in done.err
+    lab.wrap_client(":")
+    assert lab.restore(session)["prompt_sent"] is True
+
+
+def test_what_an_outer_agent_and_an_outer_tmux_set_does_not_reach_the_client(lab: Lab) -> None:
+    outer = {
+        "CLAUDECODE": "1",
+        "CLAUDE_CODE_CHILD_SESSION": "1",
+        "CLAUDE_CODE_SESSION_ID": "another",
+        "CLAUDE_CODE_ENTRYPOINT": "cli",
+        "TMUX": "/nowhere,1,0",
+        "TMUX_PANE": "%99",
+    }
+    lab.world.extra |= outer
+    session = lab.spawn("fix it")
+    assert session["prompt"]["state"] == "durable"  # it would keep no transcript
+    pairs = Path(f"/proc/{lab.pid(session)}/environ").read_text().split("\0")
+    inherited = {name for name, value in outer.items() if f"{name}={value}" in pairs}
+    assert inherited == set()
+    assert "CLAUDE_CODE_FORCE_SESSION_PERSISTENCE=1" in pairs
 
 
 def test_a_conversation_that_another_process_has_open_is_refused_naming_it(lab: Lab) -> None:
@@ -75,27 +111,33 @@ def test_a_conversation_that_another_process_has_open_is_refused_naming_it(lab: 
 
 
 def test_activity_follows_the_client(lab: Lab) -> None:
-    session = lab.spawn("ANSWER-HANG")
+    session = lab.spawn("ANSWER-HANG", arguments=("--permission-mode", "default"))
 
     def activity() -> str:
-        return str(lab.world.show(session["id"])["activity"])
+        (listed,) = lab.world.ls()
+        return str(listed["activity"])
 
     wait_for(lambda: activity() == "active", "it is active")
     lab.world.tmux("send-keys", "-t", f"={session['runtime_name']}:", "Escape")
     wait_for(lambda: activity() == "ready", "it is ready")
     assert lab.send(session, "ANSWER-ASK").code == 0
     wait_for(lambda: activity() == "waiting_input", "it waits for an answer")
+    lab.world.tmux("send-keys", "-t", f"={session['runtime_name']}:", "Escape")
+    wait_for(lambda: activity() == "ready", "it is ready again")
+    assert lab.send(session, "ANSWER-RUN").code == 0
+    wait_for(lambda: activity() == "waiting_input", "it waits for a permission")
+    lab.world.tmux("send-keys", "-t", f"={session['runtime_name']}:", "Escape")
+    wait_for(lambda: activity() == "ready", "it is ready once more")
+    assert lab.send(session, "ANSWER-FAIL").code == 0
+    wait_for(lambda: activity() == "blocked", "it is stopped by an error")
     os.kill(lab.pid(session), signal.SIGKILL)
-    wait_for(lambda: lab.world.show(session["id"])["status"] == "terminated", "it has exited")
+    wait_for(lambda: activity() == "exited", "it has exited")
+    assert lab.world.ls()[0]["status"] == "terminated"
 
 
 def test_a_client_that_died_in_a_pane_that_lives_on_has_exited(lab: Lab) -> None:
     """As with a client that was started from a shell."""
-    wrapper = lab.world.root / "wrapper"
-    executable = lab.world.extra["ROUSER_CLAUDE_CODE_EXECUTABLE"]
-    wrapper.write_text(f'#!/bin/sh\n"{executable}" "$@"\nexec cat\n')
-    wrapper.chmod(0o755)
-    lab.world.extra["ROUSER_CLAUDE_CODE_EXECUTABLE"] = str(wrapper)
+    lab.wrap_client(":", after="exec cat")
     session = lab.spawn("fix it")
     lab.request("fix it")
     (pid,) = lab.clients()

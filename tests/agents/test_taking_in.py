@@ -117,3 +117,36 @@ def test_a_live_client_in_a_shell_is_adopted_spoken_to_and_killed_and_the_shell_
     assert restored["resumed"]
     assert lab.send(session, "once more").code == 0
     assert lab.request("once more").said == ["task 1", "go on", "once more"]
+
+
+def test_a_conversation_goes_on_in_a_worktree_of_its_own(lab: Lab, hands: Hands) -> None:
+    identity = hands.start([1])[1]
+    lab.kill_clients()
+    (lab.world.repository / "draft").write_text("not committed")
+    (session,) = lab.world.ok("adopt", identity, "--worktree", "--json").json
+    assert session["workspace_path"] != str(lab.world.repository)
+    assert lab.restore(session)["resumed"]
+    assert lab.send(session, "go on").code == 0
+    assert lab.request("go on").said == ["task 1", "go on"]
+    assert Path(f"/proc/{lab.pid(session)}/cwd").resolve() == Path(session["workspace_path"])
+    assert lab.world.git("status", "--porcelain") == "?? draft\n"
+    lab.kill_clients()
+    assert lab.restore(session)["resumed"]
+    assert lab.send(session, "once more").code == 0
+    assert lab.request("once more").said == ["task 1", "go on", "once more"]
+
+
+def test_a_conversation_whose_directory_was_moved_waits_for_it(lab: Lab, hands: Hands) -> None:
+    identity = hands.start([SHARED])[SHARED]
+    lab.kill_clients()
+    (session,) = lab.world.ok("adopt", identity, "--json").json
+    place = hands.place(SHARED)
+    place.rename(place.with_name("moved"))
+    refused = lab.world.run("restore", session["id"])
+    assert "workspace missing" in refused.err
+    assert str(place) in refused.err
+    assert lab.clients() == []
+    place.with_name("moved").rename(place)
+    assert lab.restore(session)["resumed"]
+    assert lab.send(session, "go on").code == 0
+    assert lab.request("go on").said == [f"task {SHARED}", "go on"]

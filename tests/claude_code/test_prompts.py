@@ -14,7 +14,7 @@ LONG = "do this\n" * 20_000
 
 
 @pytest.mark.parametrize(
-    "text", ["fix it", "--help", "-", "  blanks\n\tand lines \n", "# heading", "a/b", "é🎉", "@file $(now)"]
+    "text", ["fix it", "--help", "-", "  blanks\n\tand lines \n", "# heading", "a/b", "é🎉", "@file $(now)", "a\r\nb"]
 )
 def test_a_prompt_is_one_argument_as_it_is(make_session, text):
     assert prompts.arguments(make_session(), text) == ["--", text]
@@ -30,7 +30,7 @@ def test_what_the_client_would_run_as_a_command_stays_text(make_session, text):
     assert prompts.is_sent_as(session, text, carried)
 
 
-@pytest.mark.parametrize("text", [LONG, "a\0b"])
+@pytest.mark.parametrize("text", [LONG, "a\0b", "red \x1b[31m", "a\rb", "\x9b31m"])
 def test_what_no_argument_can_carry_goes_into_a_private_file_that_the_prompt_names(make_session, text):
     session = make_session()
     dashes, carried = prompts.arguments(session, text)

@@ -18,6 +18,9 @@ LONGEST_MESSAGE: Final = 20_000
 _PREFACE: Final = "The task, word for word:\n\n"
 _POINTER: Final = "Your task is in a file, because it does not fit into a command line. Read all of it, then do it: "
 
+# The client cuts whole escape sequences out of its argument, and reads \r\n as \n. A NUL ends an argument.
+_NOT_AN_ARGUMENT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)")
+
 # The client turns a pasted tab into blanks, and takes a backslash before Enter for a line that goes on. What a
 # terminal must not get, it would not get either.
 _NOT_TYPED: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]|\\\s*\Z")
@@ -63,7 +66,7 @@ def file_of(session: Session, prompt: str) -> Path:
 
 
 def _fits(prompt: str) -> bool:
-    return len(_encode(_as_text(prompt))) <= LONGEST_ARGUMENT and "\0" not in prompt
+    return len(_encode(_as_text(prompt))) <= LONGEST_ARGUMENT and not _NOT_AN_ARGUMENT.search(prompt)
 
 
 def _as_text(prompt: str) -> str:
