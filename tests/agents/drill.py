@@ -8,6 +8,7 @@ looked at from outside: in what reached the API, in the transcript, among the pr
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import random
 import signal
@@ -52,8 +53,10 @@ class Round:
     failures: list[str] = field(default_factory=list)
     seconds: float = 0.0
     resent: int = 0
+    ran: bool = False
 
     def run(self) -> None:
+        self.ran = True
         try:
             with new_lab(seconds_per_answer=SECONDS_PER_ANSWER) as lab:
                 _Drill(self, lab).run()
@@ -282,6 +285,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--jobs", type=int, default=1, help="rounds at a time")
     parser.add_argument("--races", type=int, default=5, help="how often a start by hand and a restore are compared")
+    parser.add_argument("--within", type=float, default=math.inf, help="seconds after which no further round begins")
     parser.add_argument("--busy", type=int, default=0, help="cores to keep busy meanwhile")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     options = parser.parse_args()
@@ -297,10 +301,12 @@ def main() -> int:
         kinds = [KINDS[index % len(KINDS)] for index in range(options.rounds)]
         random.Random(options.seed).shuffle(kinds)
         rounds = [Round(index, kind, options.seed + index, span) for index, kind in enumerate(kinds)]
+        end = time.monotonic() + options.within
         with ThreadPoolExecutor(options.jobs) as pool:
-            for item in pool.map(lambda this: (this.run(), this)[1], rounds):
-                print("." if not item.failures else "F", end="", flush=True)
+            for item in pool.map(lambda this: (time.monotonic() < end and this.run(), this)[1], rounds):
+                print("F" if item.failures else "." if item.ran else "", end="", flush=True)
     print()
+    rounds = [item for item in rounds if item.ran]
     for item in rounds:
         if item.failures or item.resent:
             print(f"round {item.number}, seed {item.seed}, {item.kind}: {'; '.join(item.failures) or 'sent again'}")

@@ -150,9 +150,10 @@ class RestoreMany:
         return Result(text=target.text, outcome=outcome)
 
     def _outcome(self, target: Target) -> RestoreOutcome:
-        text = target.text
+        text, force, snapshot, known = target.text, self._force, self._with_snapshot, target.known
         basis = (self._host, self._store, text, self._config)
-        options = {"force": self._force, "with_snapshot": self._with_snapshot}
         if self._dry_run:
-            return plan_restore(*basis, **options, known=target.known)
-        return restore_session(*basis, **options, known=target.known, changing=lambda: self._change(text))
+            return plan_restore(*basis, force=force, with_snapshot=snapshot, known=known)
+        return restore_session(
+            *basis, force=force, with_snapshot=snapshot, known=known, changing=lambda: self._change(text)
+        )
