@@ -6,12 +6,14 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from support.stage import LONG_AGO, intent, make_session, receipt
+from support.waiting import wait_for
 
 import rouser
 from rouser import (
@@ -236,9 +238,28 @@ class TestWrites:
 
     def test_every_commit_reaches_the_disk_before_it_is_reported(self, store: Store) -> None:
         store.sessions()
-        with store._writing() as connection:
-            assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
-            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        found = []
+
+        def look(connection) -> None:
+            found.append(connection.execute("PRAGMA synchronous").fetchone())
+            found.append(connection.execute("PRAGMA journal_mode").fetchone())
+
+        store._writes.ask(look)
+        assert found == [(2,), ("wal",)]
+
+    def test_concurrent_changes_share_a_transaction_and_one_that_fails_undoes_no_other(
+        self, store: Store, tmp_path: Path
+    ) -> None:
+        good, gone = store.add(make_session(tmp_path), "added"), make_session(tmp_path)
+        statements: list[str] = []
+        store._open().set_trace_callback(statements.append)
+        with ThreadPoolExecutor(3) as pool, store._guard:  # nobody can begin before all have asked
+            futures = [pool.submit(store.update, session, "changed") for session in (good, gone, good)]
+            wait_for(lambda: len(store._writes._waiting) == 2, "all have asked")
+        assert [type(future.exception()) for future in futures] == [type(None), SessionNotFoundError, type(None)]
+        assert [entry.event for entry in store.history(good.id)] == ["added", "changed", "changed"]
+        assert store.history(gone.id) == []
+        assert statements.count("COMMIT") == 2
 
     def test_a_store_that_was_closed_opens_again(self, store: Store, tmp_path: Path) -> None:
         session = store.add(make_session(tmp_path), "added")

@@ -111,6 +111,7 @@ class World:
     def typist(self, *flags, name="typist"):
         """Start an agent that writes down what is typed; return its handle and the file."""
         out = self.directory / f"{name}.txt"
+        out.touch()
         handle = self.create(self.python(TYPIST, str(out), *flags), name)
         eventually(lambda: "READY" in self.screen(handle))
         return handle, out

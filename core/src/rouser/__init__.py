@@ -58,10 +58,12 @@ if TYPE_CHECKING:
         is_valid_name,
     )
     from rouser.paths import state_directory
+    from rouser.together import Together
 
 _MODULES = {
     "rouser.paths": ("state_directory",),
     "rouser.deadline": ("time_left",),
+    "rouser.together": ("Together",),
     "rouser.errors": (
         "AgentNotStartedError",
         "AmbiguousSessionError",
@@ -153,6 +155,7 @@ __all__ = [
     "SnapshotError",
     "SnapshotPolicy",
     "StoreError",
+    "Together",
     "WorkspaceMissingError",
     "WorkspaceSpec",
     "__version__",

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,11 +22,14 @@ from rouser.errors import AmbiguousSessionError, SessionNotFoundError, StoreErro
 from rouser.locks import session_lock
 from rouser.models import Session, SessionStatus
 from rouser.records import COLUMNS, from_row, to_row
+from rouser.together import Together
 
 _SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM sessions"  # noqa: S608 - our own column names
 _INSERT: Final = f"INSERT INTO sessions ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
 _UPDATE: Final = f"UPDATE sessions SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE id = ?"  # noqa: S608
 _LISTED_MATCHES: Final = 8
+
+_Write = Callable[[sqlite3.Connection], None]
 
 
 class HistoryEntry(NamedTuple):
@@ -63,6 +66,7 @@ class Store:
         self._home: Final = home
         self._guard: Final = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._writes: Final[Together[_Write, None]] = Together(self._commit)
 
     @property
     def path(self) -> Path:
@@ -98,12 +102,15 @@ class Store:
 
         :raises StoreError: the id or name is taken, or the database cannot be written.
         """
-        with self._writing() as connection:
+
+        def write(connection: sqlite3.Connection) -> None:
             try:
                 connection.execute(_INSERT, to_row(session))
             except sqlite3.IntegrityError as error:
                 raise StoreError(f"cannot add session {session.short_id}: its id or name is taken") from error
             _append(connection, session.id, event, (None, session.status), detail)
+
+        self._writes.ask(write)
         return session
 
     def update(self, session: Session, event: str, detail: Mapping[str, Any] | None = None) -> Session:
@@ -116,25 +123,31 @@ class Store:
 
     def revert(self, session: Session, event: str, detail: Mapping[str, Any] | None = None) -> Session:
         """Like :meth:`update`, but write the record exactly as given, its ``updated_at`` included."""
-        with self._writing() as connection:
+
+        def write(connection: sqlite3.Connection) -> None:
             row = connection.execute("SELECT status FROM sessions WHERE id = ?", (session.id,)).fetchone()
             if row is None:
                 raise SessionNotFoundError(f"session {session.short_id} was removed in the meantime")
             connection.execute(_UPDATE, [*to_row(session), session.id])
             _append(connection, session.id, event, (row[0], session.status), detail)
+
+        self._writes.ask(write)
         return session
 
     def note(self, session: Session, event: str, detail: Mapping[str, Any] | None = None) -> None:
         """Append to a session's history without changing its record."""
-        with self._writing() as connection:
-            _append(connection, session.id, event, (session.status, session.status), detail)
+        statuses = (session.status, session.status)
+        self._writes.ask(lambda connection: _append(connection, session.id, event, statuses, detail))
 
     def remove(self, session: Session, event: str, detail: Mapping[str, Any] | None = None) -> None:
         """Delete a session's record. Its history stays, closed by a line that holds the whole record."""
         last = dict(zip(COLUMNS, map(_printable, to_row(session)), strict=True))
-        with self._writing() as connection:
+
+        def write(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM sessions WHERE id = ?", (session.id,))
             _append(connection, session.id, event, (session.status, None), {**(detail or {}), "record": last})
+
+        self._writes.ask(write)
 
     def get(self, session_id: str) -> Session:
         """Return the session with this full id.
@@ -281,18 +294,35 @@ class Store:
         except ValueError as error:
             raise StoreError(damaged(self.path, f"session {row[0]}: {error}")) from error
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _commit(self, writes: Sequence[_Write]) -> list[BaseException | None]:
+        """Make the changes of several threads durable in one transaction; one that fails does not undo the others."""
         with self._guard, translated(self.path):
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
             try:
-                yield connection
+                outcomes = [_attempt(connection, write) for write in writes]
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+        return outcomes
+
+
+def _attempt(connection: sqlite3.Connection, write: _Write) -> BaseException | None:
+    """Make one change of a transaction, or leave no trace of it."""
+    connection.execute("SAVEPOINT one")
+    try:
+        write(connection)
+    except sqlite3.Error:
+        raise
+    except Exception as error:
+        connection.execute("ROLLBACK TO one")
+        return error
+    finally:
+        if connection.in_transaction:  # a full disk ends it
+            connection.execute("RELEASE one")
+    return None
 
 
 def _entry(at: str, event: str, old: str | None, new: str | None, detail: str) -> HistoryEntry:

@@ -81,13 +81,46 @@ class Server(NamedTuple):
         :raises ServerExitingError: the server exited meanwhile.
         :raises TmuxError: any other failure, a server that does not answer in time included.
         """
+        status, output, errors = self._client(_chain(commands), b"" if stdin is None else stdin, timeout)
+        if status or errors.startswith(_NO_SOCKET):
+            raise self._failure(errors.decode(errors="replace"))
+        return output
+
+    def script(
+        self, lines: Sequence[Sequence[Sequence[str]]], timeout: float | None = None, *, start: bool = False
+    ) -> tuple[str, str]:
+        """Run lines of commands in one client; return what it printed, and errors.
+
+        If a command fails, tmux leaves out those after it in the same line, and goes on with the next line.
+
+        :param lines: each a chain of commands, each an argv of a tmux command.
+        :param start: whether to start the server if there is none.
+        :raises NoServerError: there is no server.
+        :raises ServerExitingError: the server exited meanwhile; some lines may have been run.
+        :raises TmuxError: the server does not answer in time.
+        """
+        text = "".join(" ; ".join(" ".join(map(_quoted, command)) for command in line) + "\n" for line in lines)
+        status, output, errors = self._client(
+            [*(["start-server", ";"] if start else []), "source-file", "-"],
+            text.encode(errors="surrogateescape"),
+            timeout,
+        )
+        said = errors.decode(errors="replace")
+        if status or errors:
+            failure = self._failure(said)
+            if isinstance(failure, NoServerError | ServerExitingError):
+                raise failure
+        return output, said
+
+    def _client(self, arguments: Sequence[str], stdin: bytes, timeout: float | None) -> tuple[int, str, bytes]:
+        """Run a client to its end; return its status and what it printed."""
         import subprocess  # 20 ms, which commands without a tmux server to ask need not pay
 
         seconds = min(time_left() * _SHARE, _LONGEST if timeout is None else timeout)
         try:
             done = subprocess.run(
-                ["tmux", "-u", *self.flags, *_chain(commands)],
-                input=b"" if stdin is None else stdin,
+                ["tmux", "-u", *self.flags, *arguments],
+                input=stdin,
                 capture_output=True,
                 timeout=seconds,
                 env=clean_environment(os.environ),
@@ -103,9 +136,7 @@ class Server(NamedTuple):
             ) from None
         except OSError as error:
             raise TmuxError(f"tmux could not be run: {error}") from error
-        if done.returncode or done.stderr.startswith(_NO_SOCKET):
-            raise self._failure(done.stderr.decode(errors="replace"))
-        return done.stdout.decode(errors="surrogateescape")
+        return done.returncode, done.stdout.decode(errors="surrogateescape"), done.stderr
 
     def ask(self, *command: str, timeout: float | None = None) -> str:
         """Run one command that changes nothing, again if the server exits just then; otherwise like ``run``."""
@@ -140,3 +171,8 @@ def _chain(commands: Sequence[Sequence[str]]) -> list[str]:
             argv.append(";")
         argv += [f"{argument[:-1]}\\;" if argument.endswith(";") else argument for argument in command]
     return argv
+
+
+def _quoted(argument: str) -> str:
+    """Return an argument as tmux's own configuration language takes it literally."""
+    return "'" + argument.replace("'", "'\\''") + "'"

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from rouser import HookError, Session, is_valid_name, time_left
+from rouser import HookError, Session, Together, is_valid_name, time_left
 from rouser_tmux import launch, processes
 from rouser_tmux.client import NoServerError, Server, ServerExitingError, TmuxError
 from rouser_tmux.destruction import destroy, kill
 from rouser_tmux.handle import Handle
-from rouser_tmux.panes import HOME, NAME, PID, RUNTIME, SESSION, Pane, find, list_panes
+from rouser_tmux.panes import HOME, NAME, PID, RUNTIME, SESSION, Pane, expect_at_home, find, list_panes
 from rouser_tmux.processes import Process
 from rouser_tmux.screen import last_lines
 
@@ -25,7 +26,9 @@ _RETRY_SECONDS: Final = 0.01
 _EXITING_SECONDS: Final = 4.0  # for how long a server may take to exit, once it was told to
 _CLEANUP_SHARE: Final = 0.2  # of the time that is left, kept back to undo what did not succeed
 _CREATED: Final = "#{pane_pid} #{pid} #{socket_path}"
-_CREATED_PATTERN: Final = re.compile(r"(?P<pane>\d+) (?P<server>\d+) (?P<socket>.+)\n?")
+_CREATED_PATTERN: Final = re.compile(r"[0-9a-f]{16} (?P<pane>\d+) (?P<server>\d+) (?P<socket>.+)\n?")
+_DONE: Final = "done"
+_MOST_TOGETHER: Final = 16  # a server does nothing else meanwhile, 3 ms for each
 
 
 def create(
@@ -65,13 +68,16 @@ def _attempt(
             raise
     finally:
         path.unlink(missing_ok=True)  # a server that hangs may run the command later; then it finds no agent
+    expect_at_home(handle)
     return handle
 
 
 def _new_session(server: Server, token: str, session: Session, *, name: str, cwd: Path, path: Path) -> Handle:
     commands = _commands(token, session, name, cwd, path)
     try:
-        printed = server.run(*commands, timeout=time_left() * (1 - _CLEANUP_SHARE))
+        printed = _creations(server).ask(_Creation(token, name, commands))
+    except TimeoutError as error:
+        raise HookError(f"the {server} is busy with others: {error}; try again") from None
     except (ServerExitingError, NoServerError):
         raise
     except TmuxError as error:
@@ -89,6 +95,48 @@ def _new_session(server: Server, token: str, session: Session, *, name: str, cwd
     return Handle(token, session.id, name, server_process, agent, created["socket"])
 
 
+class _Creation(NamedTuple):
+    """A tmux session to be created: its mark, its name, and the chain of commands that makes it."""
+
+    token: str
+    name: str
+    commands: Sequence[Sequence[str]]
+
+
+@functools.cache
+def _creations(server: Server) -> Together[_Creation, str]:
+    """Return what makes one client of the creations that are wanted at the same time."""
+    return Together(functools.partial(_create_together, server), most=_MOST_TOGETHER)
+
+
+def _create_together(server: Server, creations: Sequence[_Creation]) -> list[str | BaseException]:
+    """Return for each what its ``new-session`` printed, or what went wrong with it."""
+    seconds = time_left() * (1 - _CLEANUP_SHARE)
+    if len(creations) == 1:
+        return [server.run(*creations[0].commands, timeout=seconds)]
+    # The last command of each line tells that none before it has failed.
+    lines = [
+        [*creation.commands, ["display-message", "-p", "-t", f"={creation.name}:", f"{creation.token} {_DONE}"]]
+        for creation in creations
+    ]
+    printed, errors = server.script(lines, seconds, start=True)
+    said: dict[str, list[str]] = {}
+    for line in printed.split("\n"):
+        token, _, rest = line.partition(" ")
+        said.setdefault(token, []).append(rest)
+    return [_outcome(server, creation, said.get(creation.token, []), errors) for creation in creations]
+
+
+def _outcome(server: Server, creation: _Creation, said: list[str], errors: str) -> str | BaseException:
+    if said[1:] == [_DONE]:
+        return f"{creation.token} {said[0]}"
+    duplicate = f"duplicate session: {creation.name}"
+    if not said and duplicate in errors.splitlines():
+        return TmuxError(f"the {server} refused: {duplicate}", duplicate)
+    reason = " ".join(errors.split()) or "no reason given"
+    return TmuxError(f"the {server} refused to create {creation.name}, or to mark it: {reason}", reason)
+
+
 def _commands(token: str, session: Session, name: str, cwd: Path, path: Path) -> list[list[str]]:
     """Return one chain, which tmux runs without looking at its panes in between.
 
@@ -97,7 +145,18 @@ def _commands(token: str, session: Session, name: str, cwd: Path, path: Path) ->
     # Hooks of the user's may have split the window already, which makes the new pane the active one.
     pane = f"={name}:^.{{top-left}}"
     directory = str(cwd).replace("#", "##")
-    create_it = ["new-session", "-d", "-P", "-F", _CREATED, "-s", name, "-c", directory, *launch.argv(path)]
+    create_it = [
+        "new-session",
+        "-d",
+        "-P",
+        "-F",
+        f"{token} {_CREATED}",
+        "-s",
+        name,
+        "-c",
+        directory,
+        *launch.argv(path),
+    ]
     marks = {RUNTIME: token, SESSION: session.id, NAME: name, "remain-on-exit": "on"}
     return [
         create_it,
@@ -150,7 +209,7 @@ def _wait_for_start(handle: Handle, path: Path) -> None:
     if not processes.command_line(handle.agent.pid):
         # Either it is exiting, and has lost its command line before it counts as ended, or it blanked its title.
         processes.wait_until_gone([handle.agent], _EXIT_SECONDS)
-    if path.exists():
+    if launch.has_failed(path):
         raise HookError(f"the agent was not started: {_last_words(handle, path)}")
 
 

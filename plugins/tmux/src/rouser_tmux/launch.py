@@ -1,7 +1,7 @@
 """Hand an agent's argv and environment over to its pane, whole, and without showing them to anybody else.
 
 tmux refuses command lines over some 16 kB and expands parts of them, and its ``-e`` shows values to everybody.
-So the pane runs ``/bin/sh FILE``; the file is private, removes itself, and becomes the agent.
+So the pane runs ``/bin/sh FILE``; the file is private, empties itself once it is read, and becomes the agent.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from rouser_tmux.processes import command_line
 
 _SHELL_SECONDS: Final = 0.2
 _SHELL: Final = "/bin/sh"
+_FAILED: Final = "failed\n"
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OF_THE_TERMINAL: Final = ("TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TMUX", "TMUX_PANE")
 # Of these the first three would lie about the pane, and to set the others ends one or another shell.
@@ -78,7 +79,19 @@ def argv(path: Path) -> list[str]:
 def is_pending(path: Path, pid: int) -> bool:
     """Return whether the pane's process is still on its way to become the agent, or has failed at it."""
     # In this order: before it has read the file, its command line may still be that of the tmux server.
-    return path.exists() or os.fsencode(path) in command_line(pid).split(b"\0")
+    return _size(path) > len(_FAILED) or os.fsencode(path) in command_line(pid).split(b"\0")
+
+
+def has_failed(path: Path) -> bool:
+    """Return whether the pane's process, which is no longer on its way, has not become the agent."""
+    return _size(path) > 0
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def sweep() -> None:
@@ -141,10 +154,11 @@ def location() -> Path:
 
 
 def _script(cwd: Path, command: Sequence[str], env: Mapping[str, str]) -> bytes:
-    """Return a script that both dash and bash take, byte for byte, and that forks twice at most.
+    """Return a script that both dash and bash take, byte for byte, and that does not fork.
 
-    First it starts itself anew without the environment of the tmux server, which is nobody's wish. If it ends
-    without becoming the agent, it leaves an empty file in its place; ``execfail`` is what bash needs for that.
+    First it starts itself anew without the environment of the tmux server, which is nobody's wish. The rest is one
+    compound command, so that the shell has read all of it when it empties the file. If it ends without becoming
+    the agent, it writes so there; ``execfail`` is what bash needs for that.
     """
     environment = "".join(
         f"export {name}={_quote(value)}\n"
@@ -154,14 +168,16 @@ def _script(cwd: Path, command: Sequence[str], env: Mapping[str, str]) -> bytes:
     kept = " ".join(f'${{{name}+{name}="${name}"}}' for name in _OF_THE_TERMINAL)
     script = f"""\
 [ "$1" ] || exec {_tool("env")} -i {kept} {_SHELL} "$0" -
-{_tool("rm")} -f -- "$0"
+{{
+: >"$0"
 set -- {" ".join(map(_quote, command))}
 command -v shopt >/dev/null && shopt -s execfail
-trap ': >"$0"' EXIT
+trap 'echo {_FAILED.strip()} >"$0"' EXIT
 {environment}cd {_quote(str(cwd))} || exit
 unset OLDPWD
 exec "$@"
 exit
+}}
 """
     try:
         encoded = os.fsencode(script)

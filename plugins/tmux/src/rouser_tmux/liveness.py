@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from rouser import DiscoveredRuntime, HookError, time_left
 from rouser_tmux import launch, processes
 from rouser_tmux.client import NoServerError, Server
 from rouser_tmux.handle import Handle
-from rouser_tmux.panes import Pane, find, marked_panes, socket_exists
+from rouser_tmux.panes import Pane, find, marked_panes, remember_gone, socket_exists
 
 # A hangup reaches an agent within milliseconds of its server's death; most need about 50 ms to end on it.
 _HANGUP_SECONDS: Final = 0.5
@@ -44,10 +45,7 @@ def list_alive(texts: Sequence[str]) -> dict[str, bool]:
         except HookError as error:
             failure = error
             continue
-        by_token: dict[str, list[Pane]] = {}
-        for pane in panes:
-            by_token.setdefault(pane.token, []).append(pane)
-        found = {text: by_token.get(handle.token, []) for text, handle in here.items()}
+        found = _sorted_out(here, panes)
         lost = [handle.agent for text, handle in here.items() if not _is_in_pane(handle, found[text])]
         processes.wait_until_gone(lost, _HANGUP_SECONDS)  # here for all, so that many do not take many times as long
         for text, handle in here.items():
@@ -58,6 +56,18 @@ def list_alive(texts: Sequence[str]) -> dict[str, bool]:
     if failure and not answers:
         raise failure
     return answers
+
+
+def _sorted_out(handles: Mapping[str, Handle], panes: Sequence[Pane]) -> dict[str, list[Pane]]:
+    """Return the panes of each runtime, and remember those that have none left."""
+    by_token: dict[str, list[Pane]] = defaultdict(list)
+    for pane in panes:
+        by_token[pane.token].append(pane)
+    homes = {pane.home for pane in panes}
+    for handle in handles.values():
+        if handle.token not in by_token and handle.token not in homes:
+            remember_gone(handle, answered=bool(panes))
+    return {text: by_token[handle.token] for text, handle in handles.items()}
 
 
 def discover(server: Server) -> list[DiscoveredRuntime]:

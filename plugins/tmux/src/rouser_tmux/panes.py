@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
-from rouser import HookError
+from rouser import HookError, Together
+from rouser_tmux import processes
 from rouser_tmux.client import NoServerError, Server, TmuxError
 from rouser_tmux.handle import Handle
 from rouser_tmux.processes import Process
@@ -38,6 +42,8 @@ _FIELDS: Final = (
     "socket_path",  # last, as it may hold spaces
 )
 _NO_SESSIONS: Final = "no current target"  # what a server says that was told to live on without any
+_gone: Final[set[str]] = set()  # tokens of runtimes that have no panes any more
+_fresh: Final[set[str]] = set()  # tokens of runtimes that this process created
 _FORMAT: Final = " ".join(f"#{{{field}}}" for field in _FIELDS)
 
 
@@ -118,8 +124,8 @@ def list_panes(server: Server, condition: str, timeout: float | None = None) -> 
 
 
 def marked_panes(server: Server, timeout: float | None = None) -> list[Pane]:
-    """Return the panes of all runtimes; raises like ``list_panes``."""
-    return list_panes(server, f"#{{{RUNTIME}}}", timeout)
+    """Return the panes of all runtimes, and all panes in their tmux sessions; raises like ``list_panes``."""
+    return list_panes(server, f"#{{||:#{{{RUNTIME}}},#{{{HOME}}}}}", timeout)
 
 
 def find(handle: Handle) -> list[Pane]:
@@ -127,14 +133,67 @@ def find(handle: Handle) -> list[Pane]:
 
     :raises HookError: the server does not answer, or answers nonsense.
     """
-    return _find(handle, f"#{{==:#{{{RUNTIME}}},{handle.token}}}")
+    panes = _at_home(handle) or find_with_company(handle)
+    return [pane for pane in panes if pane.token == handle.token]
 
 
 def find_with_company(handle: Handle) -> list[Pane]:
     """Return the runtime's pane, and all panes in the tmux session that was created for it; else like ``find``."""
-    ours = f"#{{==:#{{{RUNTIME}}},{handle.token}}}"
-    home = f"#{{==:#{{{HOME}}},{handle.token}}}"
-    return _find(handle, f"#{{||:{ours},{home}}}")
+    if handle.token in _gone:
+        return []
+    if not socket_exists(handle.socket):
+        remember_gone(handle, answered=False)
+        return []
+    try:
+        ours = f"#{{==:#{{{RUNTIME}}},{handle.token}}}"
+        home = f"#{{==:#{{{HOME}}},{handle.token}}}"
+        panes = list_panes(handle.tmux, f"#{{||:{ours},{home}}}")
+    except NoServerError:
+        remember_gone(handle, answered=False)
+        return []
+    if not panes:
+        remember_gone(handle, answered=True)
+    return panes
+
+
+def remember_gone(handle: Handle, *, answered: bool) -> None:
+    """Remember that a runtime has no panes, so that nobody is asked again: what is gone does not come back.
+
+    :param answered: whether its server said so. Otherwise it may run, out of reach, and be reached again.
+    """
+    if answered or (processes.are_visible() and not handle.server.runs()):
+        _gone.add(handle.token)
+
+
+def expect_at_home(handle: Handle) -> None:
+    """Remember that a runtime was just created, so that it is looked for first where it was made."""
+    _fresh.add(handle.token)
+
+
+def _at_home(handle: Handle) -> list[Pane]:
+    """Return the panes of a runtime that was just created, unless they are elsewhere by now.
+
+    A look into one tmux session costs the same however many there are, and looks that are wanted at the same
+    time take one client.
+    """
+    if handle.token not in _fresh or handle.token in _gone or not socket_exists(handle.socket):
+        return []
+    # None there, or others are being answered for too long: ask for this one alone, which settles it.
+    with suppress(TimeoutError, NoServerError):
+        return _looks(handle.tmux).ask(handle)
+    return []
+
+
+@functools.cache
+def _looks(server: Server) -> Together[Handle, list[Pane]]:
+    return Together(functools.partial(_look, server))
+
+
+def _look(server: Server, handles: Sequence[Handle]) -> list[list[Pane]]:
+    lines = [[["list-panes", "-s", "-t", f"={handle.name}:", "-F", _FORMAT]] for handle in handles]
+    printed, _ = server.script(lines)
+    panes = [_parse(line) for line in printed.split("\n") if line]
+    return [[pane for pane in panes if handle.token in {pane.token, pane.home}] for handle in handles]
 
 
 def find_one(handle: Handle) -> Pane:
@@ -156,15 +215,6 @@ def socket_exists(path: str) -> bool:
     except OSError:
         return True
     return True
-
-
-def _find(handle: Handle, condition: str) -> list[Pane]:
-    if not socket_exists(handle.socket):
-        return []
-    try:
-        return list_panes(handle.tmux, condition)
-    except NoServerError:
-        return []
 
 
 def _parse(line: str) -> Pane:

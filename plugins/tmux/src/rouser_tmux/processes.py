@@ -9,6 +9,7 @@ import functools
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -23,6 +24,10 @@ _LONGEST_POLL: Final = 0.02
 
 # What is sent, and how many seconds it gets to work; None stands for the hangup that tmux or the kernel has sent.
 _STEPS: Final = ((None, 1.0), (signal.SIGTERM, 1.5), (signal.SIGKILL, 1.0))
+
+
+# When each process was first found to have ended, and the last census: see left_nothing().
+_found_ended: Final[dict[Process, float]] = {}
 
 
 class _Stat(NamedTuple):
@@ -56,7 +61,10 @@ class Process(NamedTuple):
     def runs(self) -> bool:
         """Return whether it still runs; a zombie does not."""
         stat = _read_stat(self.pid)
-        return stat is not None and stat.start == self.start and stat.state not in _ENDED
+        if stat is not None and stat.start == self.start and stat.state not in _ENDED:
+            return True
+        _found_ended.setdefault(self, time.monotonic())
+        return False
 
     def send(self, number: signal.Signals) -> None:
         """Signal the process if it still runs, and never another one that got its pid."""
@@ -146,6 +154,39 @@ class Family:
         return members
 
 
+def left_nothing(leader: Process) -> bool:
+    """Return True if it is certain that a process has ended, and that nobody is left of its session (``setsid(2)``).
+
+    A session that nobody is in stays empty. So one look at all processes does for all leaders that had ended by
+    then, however many are asked about.
+    """
+    if not are_visible() or leader.runs():
+        return False
+    return leader.pid not in _sessions_since(_found_ended[leader])
+
+
+def _sessions_since(moment: float) -> frozenset[int]:
+    """Return the sessions that have living members, as seen at or after a moment of ``time.monotonic``."""
+    global _census  # noqa: PLW0603 - the processes of one system
+    with _counting:
+        if _census.taken < moment:
+            begun = time.monotonic()
+            living = (stat.session for _, stat in _read_all() if stat.state not in _ENDED)
+            _census = _Census(begun, frozenset(living))
+        return _census.sessions
+
+
+class _Census(NamedTuple):
+    """The sessions that have living members, and when they were begun to be counted."""
+
+    taken: float
+    sessions: frozenset[int]
+
+
+_census = _Census(-1.0, frozenset())
+_counting: Final = threading.Lock()
+
+
 def wait_until_gone(processes: Iterable[Process], seconds: float) -> bool:
     """Wait until none of the processes runs, or the time is over; return whether none does."""
     give_up = time.monotonic() + min(seconds, time_left())
@@ -216,9 +257,12 @@ def _read_all() -> Iterator[tuple[int, _Stat]]:
 
 def _read_stat(pid: int) -> _Stat | None:
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - read hundreds of times in a row
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)  # a file object takes twice as long
+        try:
             # The command's name may hold spaces and parentheses; the last parenthesis ends it.
-            fields = file.read().rpartition(b")")[2].split()
+            fields = os.read(descriptor, 1024).rpartition(b")")[2].split(None, 20)
+        finally:
+            os.close(descriptor)
     except OSError:
         return None
     parent, group, session, terminal, foreground = map(int, fields[1:6])

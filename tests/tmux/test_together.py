@@ -1,0 +1,123 @@
+"""What is wanted of tmux at the same time takes one client, and what is gone for good none."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from rouser import HookError
+from rouser_tmux import creation, panes
+from rouser_tmux.client import Server
+from rouser_tmux.handle import Handle
+
+
+@pytest.fixture
+def clients(monkeypatch):
+    """The arguments of the tmux clients that are run."""
+    seen = []
+    run = Server._client
+
+    def record(self, arguments, stdin, timeout):
+        seen.append(list(arguments))
+        return run(self, arguments, stdin, timeout)
+
+    monkeypatch.setattr(Server, "_client", record)
+    return seen
+
+
+def wanted(world, make_session, name, token):
+    path = world.directory / f"{token}.sh"
+    path.write_text("exec cat\n")
+    return creation._Creation(token, name, creation._commands(token, make_session(), name, world.directory, path))
+
+
+class TestCreation:
+    def test_many_at_once_take_one_client_and_need_no_server_before(self, world, make_session, clients):
+        tokens = [f"{number:016x}" for number in range(5)]
+        outcomes = creation._create_together(
+            Server(("-S", str(world.socket))), [wanted(world, make_session, f"n{token[-1]}", token) for token in tokens]
+        )
+        world.end_later(world.server_pid())
+        assert all(creation._CREATED_PATTERN.fullmatch(outcome) for outcome in outcomes)
+        assert len(clients) == 1
+        assert world.sessions() == ["n0", "n1", "n2", "n3", "n4"]
+        marks = world.tmux("list-panes", "-a", "-F", "#{@rouser_runtime} #{@rouser_home} #{remain-on-exit}")
+        assert marks == [f"{token} {token} on" for token in tokens]
+
+    def test_a_name_that_is_taken_fails_alone(self, world, make_session):
+        world.start_foreign("taken")
+        names = {"0" * 16: "before", "1" * 16: "taken", "2" * 16: "behind"}
+        outcomes = creation._create_together(
+            Server(("-S", str(world.socket))), [wanted(world, make_session, names[token], token) for token in names]
+        )
+        assert [isinstance(outcome, str) for outcome in outcomes] == [True, False, True]
+        assert outcomes[1].reason == "duplicate session: taken"
+        assert world.sessions() == ["before", "behind", "taken"]
+
+    def test_one_that_cannot_be_marked_is_not_taken_for_created(self, world, make_session):
+        world.start_foreign("other")
+        good, bad = (wanted(world, make_session, name, token) for name, token in (("a", "0" * 16), ("b", "1" * 16)))
+        bad.commands[2][-2] = "@"  # no name of an option
+        bad.commands[2][0] = "set-optio-n"
+        outcomes = creation._create_together(Server(("-S", str(world.socket))), [good, bad])
+        assert isinstance(outcomes[1], HookError)
+
+    @pytest.mark.parametrize("name", ["it's", "a b", "$HOME", "~", "#x", ";", "a;", "\\", '"', "new\nline", "{", "%if"])
+    def test_any_directory_is_one_argument(self, world, make_session, name):
+        place = world.directory / name
+        place.mkdir()
+        pair = [wanted(world, make_session, f"n{number}", f"{number:016x}") for number in range(2)]
+        for each in pair:
+            each.commands[0][each.commands[0].index("-c") + 1] = str(place).replace("#", "##")
+        outcomes = creation._create_together(Server(("-S", str(world.socket))), pair)
+        world.end_later(world.server_pid())
+        assert all(isinstance(outcome, str) for outcome in outcomes)
+        assert world.tmux("display-message", "-p", "-t", "=n1:", "#{pane_current_path}") == str(place).split("\n")
+
+    def test_threads_that_create_get_each_their_own(self, world):
+        world.start_foreign("other")
+        with ThreadPoolExecutor(8) as pool:
+            handles = [Handle.parse(handle) for handle in pool.map(lambda n: world.create(name=f"n{n}"), range(16))]
+        assert [handle.name for handle in handles] == [f"n{number}" for number in range(16)]
+        assert len({handle.agent for handle in handles}) == len({handle.token for handle in handles}) == 16
+        assert all(world.runtime.runtime_is_alive(str(handle)) for handle in handles)
+
+
+class TestGone:
+    def test_what_is_gone_is_not_asked_for_again(self, world, clients):
+        world.start_foreign("other")
+        handle = world.create()
+        world.tmux("kill-session", "-t", "=proj-1")
+        assert world.runtime.runtime_is_alive(handle) is False
+        clients.clear()
+        world.runtime.runtime_destroy(handle)
+        with pytest.raises(HookError, match="there is no tmux session"):
+            world.runtime.runtime_get_output(handle, 10)
+        assert clients == []
+
+    def test_a_server_out_of_reach_may_come_back(self, world):
+        handle = world.create()
+        away = world.socket.with_name("away")
+        world.socket.rename(away)
+        with pytest.raises(HookError, match="is gone but its tmux server still runs"):
+            world.runtime.runtime_is_alive(handle)
+        assert Handle.parse(handle).token not in panes._gone
+        away.rename(world.socket)
+        assert world.runtime.runtime_is_alive(handle) is True
+
+    def test_a_survivor_of_its_pane_is_ended_all_the_same(self, world, eventually):
+        world.start_foreign("other")
+        handle = world.create(["/bin/sh", "-c", "trap '' HUP; sleep 100 & while :; do wait; done"])
+        agent = Handle.parse(handle).agent
+        world.tmux("kill-session", "-t", "=proj-1")
+        world.runtime.runtime_destroy(handle)
+        assert not agent.runs()
+
+
+def test_one_that_was_just_created_is_found_wherever_people_moved_it(world):
+    world.start_foreign("other")
+    handle = world.create()
+    assert world.runtime.runtime_is_alive(handle) is True
+    world.tmux("rename-session", "-t", "=proj-1", "renamed")
+    assert world.runtime.runtime_is_alive(handle) is True
+    world.start_foreign("proj-1")
+    assert world.runtime.runtime_is_alive(handle) is True
