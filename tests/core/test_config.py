@@ -127,7 +127,7 @@ BAD = [
     ("minimum_evidence", "[]", "must be one of pinned, hook, process, newest_file"),
     ("plugins", "3", "holds tables"),
     ("plugins", "{ tmux = 3 }", "holds tables"),
-    ("colour", '"red"', "cannot be set here; allowed are agent, base"),
+    ("colour", '"red"', "cannot be set here; allowed are agent, archive_after"),
 ]
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -27,8 +28,10 @@ from rouser import (
     SessionStatus,
     StoreError,
 )
+from rouser.schema import NOT_OVER
 from rouser.store import Store
 
+OVER = ("killed", "done", "cleanup", "errored", "merged")
 DESCRIPTORS = Path("/proc/self/fd")
 SOURCES = str(Path(rouser.__file__).parents[1])
 TESTS = str(Path(__file__).parents[1])
@@ -281,6 +284,7 @@ WRITER = """\
 import pathlib, sys
 sys.path[:0] = sys.argv[2:]
 from support.stage import make_session
+from rouser.schema import NOT_OVER
 from rouser.store import Store
 root = pathlib.Path(sys.argv[1])
 sys.stdin.readline()
@@ -359,3 +363,55 @@ class TestPrivacy:
             with pytest.raises(StoreError, match=f"cannot use .* {tmp_path / 'home'}"):
                 store.add(make_session(tmp_path), "added")
         assert (tmp_path / "home").read_text() == "mine"
+
+
+class TestCurrent:
+    """Which sessions are listed however many are over."""
+
+    @pytest.fixture
+    def stored(self, store: Store, tmp_path: Path) -> dict[str, Session]:
+        """One session for each status, last written long ago; one that was just merged; one interrupted."""
+        made = {status.value: make_session(tmp_path, status=status, branch=status) for status in SessionStatus}
+        made["just merged"] = make_session(tmp_path, status=SessionStatus.MERGED, updated_at=datetime.now(UTC))
+        made["interrupted"] = make_session(tmp_path, status=SessionStatus.KILLED, pending=intent("x"))
+        for session in made.values():
+            store.add(session, "added")
+        return made
+
+    def test_what_is_over_is_left_out_after_a_while_and_nothing_else_is(
+        self, store: Store, stored: dict[str, Session]
+    ) -> None:
+        found = {session.id for session in store.current(datetime.now(UTC) - timedelta(days=14))}
+        missing = {name for name, session in stored.items() if session.id not in found}
+        assert missing == {"killed", "done", "merged", "cleanup", "errored"}
+
+    def test_every_status_that_is_terminal_is_over_but_the_one_that_nobody_wished_for(self) -> None:
+        over = {status for status in SessionStatus if status.is_terminal} - {SessionStatus.TERMINATED}
+        assert f"(status NOT IN ({', '.join(repr(str(s)) for s in OVER)}) OR pending IS NOT NULL)" == NOT_OVER
+        assert set(OVER) == over
+
+    def test_they_are_found_by_id_and_listed_with_all(self, store: Store, stored: dict[str, Session]) -> None:
+        assert store.find(stored["merged"].id) == stored["merged"]
+        assert store.count() == len(store.sessions()) == len(stored)
+
+    @pytest.mark.parametrize(
+        ("ask", "index"),
+        [
+            (lambda store: store.current(LONG_AGO), "sessions_not_over"),
+            (lambda store: store.current(LONG_AGO), "sessions_by_update"),
+            (lambda store: store.find("0f"), "sqlite_autoindex_sessions_1"),
+            (lambda store: store.named("x"), "sessions_by_name"),
+            (lambda store: store.on_branch("x"), "sessions_by_branch"),
+            (lambda store: store.history("x"), "history_by_session"),
+        ],
+    )
+    def test_no_question_reads_the_whole_table(self, store: Store, stored, ask, index: str) -> None:
+        seen: list[str] = []
+        connection = store._open()
+        connection.set_trace_callback(seen.append)
+        with suppress(SessionNotFoundError, AmbiguousSessionError):
+            ask(store)
+        connection.set_trace_callback(None)
+        plans = [str(row[3]) for query in seen for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+        assert any(index in step for step in plans)
+        assert not [step for step in plans if step.startswith("SCAN") and "INDEX sessions_not_over" not in step]

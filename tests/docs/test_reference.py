@@ -108,7 +108,14 @@ def test_the_configuration_page_has_every_key_with_its_default_and_variable():
 
 def test_a_repository_may_set_exactly_the_keys_that_the_page_says(tmp_path):
     (tmp_path / ".git").mkdir()
-    values = {"jobs": "4", "hook_timeout": "5", "prompt_timeout": "5", "minimum_evidence": '"hook"', "plugins": "{}"}
+    values = {
+        "jobs": "4",
+        "archive_after": "7",
+        "hook_timeout": "5",
+        "prompt_timeout": "5",
+        "minimum_evidence": '"hook"',
+        "plugins": "{}",
+    }
     for key, _, _, _, allowed, _ in table_rows(DOCS / "configuration.md", "Key"):
         (tmp_path / "rouser.toml").write_text(f"{key} = {values.get(key, chr(34) + 'x' + chr(34))}\n")
         if allowed == "yes":

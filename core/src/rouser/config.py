@@ -33,6 +33,7 @@ class Config:
     :ivar hook_timeout: deadline of a hook call in seconds, 0.1 to 3600.
     :ivar prompt_timeout: how long to wait for an agent to take a prompt, in seconds, 0.1 to 3600.
     :ivar jobs: how many sessions are restored at a time, 1 to 256.
+    :ivar archive_after: for how many days sessions that are over are listed, 0 to 36500.
     :ivar minimum_evidence: the weakest evidence on which a conversation is resumed.
     :ivar plugins: each plugin's own settings by its name.
     """
@@ -46,6 +47,7 @@ class Config:
     hook_timeout: float = 10.0
     prompt_timeout: float = 30.0
     jobs: int = 8
+    archive_after: float = 14.0
     minimum_evidence: Evidence = Evidence.PROCESS
     plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -146,6 +148,8 @@ def _checked(key: str, value: Any, source: str) -> Any:
         return value
     if key in {"hook_timeout", "prompt_timeout"}:
         return _number(key, value, source, (0.1, 3600.0))
+    if key == "archive_after":
+        return _number(key, value, source, (0.0, 36500.0))
     if key == "jobs":
         return int(_number(key, value, source, (1, 256)))
     if key == "minimum_evidence":

@@ -7,6 +7,9 @@ from typing import Final
 APPLICATION_ID: Final = 0x726F7573
 """``rous`` in ASCII: marks a SQLite file as ours, see the ``application_id`` pragma of SQLite."""
 
+NOT_OVER: Final = "(status NOT IN ('killed', 'done', 'cleanup', 'errored', 'merged') OR pending IS NOT NULL)"
+"""Which sessions somebody may still want brought back or looked after. An index has these, so it must not change."""
+
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
         """
@@ -64,6 +67,11 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     ),
     ("ALTER TABLE sessions ADD COLUMN runtime_config TEXT NOT NULL DEFAULT '{}'",),
     ("ALTER TABLE sessions ADD COLUMN checksum INTEGER",),
+    (
+        f"CREATE INDEX sessions_not_over ON sessions (created_at) WHERE {NOT_OVER}",
+        "CREATE INDEX sessions_by_update ON sessions (updated_at)",
+        "CREATE INDEX sessions_by_branch ON sessions (branch)",
+    ),
 )
 """What brings a database from version N to N + 1, at index N. Never change one that was released; add another.
 

@@ -221,12 +221,12 @@ def _require_free_name(store: Store, name: str | None) -> None:
         raise ConfigError(
             f'"{name}" cannot be a name: letters, digits, "_" and "-", at most 64, beginning with a letter or digit'
         )
-    for session in store.sessions():
-        if session.name == name:
-            raise ConfigError(
-                f'the name "{name}" belongs to session {session.short_id} ({session.status}). '
-                f"Choose another, or: rouser rm {session.short_id}"
-            )
+    session = store.named(name)
+    if session is not None:
+        raise ConfigError(
+            f'the name "{name}" belongs to session {session.short_id} ({session.status}). '
+            f"Choose another, or: rouser rm {session.short_id}"
+        )
 
 
 def _topic(request: SpawnRequest) -> str:
@@ -236,8 +236,8 @@ def _topic(request: SpawnRequest) -> str:
 def free_branch(store: Store, repository: Path, prefix: str, topic: str, session_id: str) -> str:
     """Return a branch named after a topic, or else the session, that no other session of the repository uses."""
     branch = prefix + (topic or session_id[:8])
-    taken = {session.branch for session in store.sessions() if session.repository == repository}
-    return _with_id(branch, session_id) if branch in taken else branch
+    taken = any(session.repository == repository for session in store.on_branch(branch))
+    return _with_id(branch, session_id) if taken else branch
 
 
 def on_new_branch(workspace: Workspace | Directory, session: Session) -> Session:

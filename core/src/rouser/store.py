@@ -22,6 +22,7 @@ from rouser.errors import AmbiguousSessionError, SessionNotFoundError, StoreErro
 from rouser.locks import session_lock
 from rouser.models import Session, SessionStatus
 from rouser.records import COLUMNS, from_row, to_row
+from rouser.schema import NOT_OVER
 from rouser.together import Together
 
 _SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM sessions"  # noqa: S608 - our own column names
@@ -186,6 +187,32 @@ class Store:
     def sessions(self) -> list[Session]:
         """Return all sessions, oldest first."""
         return self._select("ORDER BY created_at, id", ())
+
+    def current(self, over_since: datetime) -> list[Session]:
+        """Return the sessions that are not over, and those that were over no earlier than ``over_since``; oldest first.
+
+        Takes as long as there are such sessions, however many others there are.
+        """
+        return self._select(
+            f"WHERE id IN (SELECT id FROM sessions WHERE {NOT_OVER} UNION ALL "  # noqa: S608 - our own condition
+            "SELECT id FROM sessions WHERE updated_at >= ?) ORDER BY created_at, id",
+            (over_since.astimezone(UTC).isoformat(timespec="microseconds"),),
+        )
+
+    def count(self) -> int:
+        """Return how many sessions are on record."""
+        if not self._exists():
+            return 0
+        with self._guard, translated(self.path):
+            return int(self._open().execute("SELECT count(*) FROM sessions").fetchone()[0])
+
+    def named(self, name: str) -> Session | None:
+        """Return the session that was given this name."""
+        return next(iter(self._select("WHERE name = ?", (name,))), None)
+
+    def on_branch(self, branch: str) -> list[Session]:
+        """Return the sessions on branches of this name, in whichever repository."""
+        return self._select("WHERE branch = ? ORDER BY created_at, id", (branch,))
 
     def ids_and_names(self) -> list[tuple[str, str | None, str]]:
         """Return id, name and task of every session, newest first; cheap, for completion."""

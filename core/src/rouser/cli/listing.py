@@ -13,11 +13,15 @@ from rouser.store import now
 _ONLY_IF_ANY = frozenset({"NAME", "NOTE"})
 
 
-def show_listing(views: Sequence[SessionView], *, probed: bool) -> None:
+def show_listing(views: Sequence[SessionView], *, probed: bool, archived: int = 0) -> None:
     """Print sessions as a table, and on standard error what to do about those that died.
 
     :param probed: whether it was asked which are alive.
+    :param archived: how many sessions were left out, as they have been over for long.
     """
+    if not views and archived:
+        _tell_archived(archived)
+        return
     if not views:
         say("no sessions. Start one: rouser spawn TASK, or watch: rouser demo")
         return
@@ -36,7 +40,14 @@ def show_listing(views: Sequence[SessionView], *, probed: bool) -> None:
     shown = [header for header, cells in columns.items() if header not in _ONLY_IF_ANY or any(cells)]
     table(shown, list(zip(*(columns[header] for header in shown), strict=True)), elastic="TASK")
     if probed:
-        _hint(views)
+        _hint(views, archived)
+    if archived:
+        _tell_archived(archived)
+
+
+def _tell_archived(count: int) -> None:
+    what = "1 session that has" if count == 1 else f"{count:,} sessions that have"
+    say(f"{what} been over for long not shown: rouser ls --all")
 
 
 def _activity(seen: SessionView) -> str:
@@ -49,11 +60,12 @@ def _activity(seen: SessionView) -> str:
     return {ActivityState.WAITING_INPUT: "waiting"}.get(seen.session.activity, str(seen.session.activity))
 
 
-def _hint(views: Sequence[SessionView]) -> None:
+def _hint(views: Sequence[SessionView], archived: int) -> None:
     ids = [seen.session.id for seen in views]
     dead = [seen for seen in views if died_unasked(seen) and seen.session.status is not SessionStatus.MERGED]
     if dead:
-        one = short_prefix(dead[0].session.id, ids)
+        # A shorter prefix could also begin the id of one that is not shown.
+        one = dead[0].session.short_id if archived else short_prefix(dead[0].session.id, ids)
         count = "1 session" if len(dead) == 1 else f"{len(dead)} sessions"
         say(f"{count} died without being asked to: rouser restore {one}, or rouser restore --all")
     for reason in dict.fromkeys(seen.liveness.reason for seen in views if seen.liveness.alive is None):

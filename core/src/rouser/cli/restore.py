@@ -92,10 +92,11 @@ def _targets(state: State, sessions: tuple[str, ...], everything: bool) -> list[
     from rouser.cli.output import say
     from rouser.liveness import view_all
     from rouser.restore_many import Target, died
+    from rouser.store import now
 
     if not everything:
         return [Target(text=text) for text in dict.fromkeys(sessions)]
-    stored = state.store.sessions()
+    stored = state.store.current(now())  # what is over was ended by somebody's wish
     views = view_all(state.host, stored) if stored else []
     for seen in views:
         if seen.liveness.alive is None:
