@@ -96,7 +96,7 @@ def test_a_conversation_that_another_process_has_open_is_refused_naming_it(lab: 
     lab.kill_session(session)
     lab.by_hand("mine", lab.world.repository, "--resume", session["id"])
     pid = int(lab.world.tmux("list-panes", "-t", "=mine:", "-F", "#{pane_pid}"))
-    wait_for(lambda: list(lab.home.glob(f"sessions/{pid}.json")), "the client by hand is up")
+    wait_for(lambda: lab.clients() == [pid], "the client by hand is launched, and has not registered yet")
 
     for options in ((), ("--dry-run",), ("--force",)):
         done = lab.world.run("restore", session["id"], *options)

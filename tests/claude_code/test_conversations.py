@@ -223,6 +223,36 @@ def test_a_live_process_that_holds_the_conversation_is_named(make_session, home,
     assert conversations.holder(make_session(), home) == f"process {os.getpid()}, started in /home/dev/shop"
 
 
+def test_a_client_that_has_no_status_yet_holds_its_conversation(make_session, home):
+    enter(home, os.getpid(), ID)
+    path = home / "sessions" / f"{os.getpid()}.json"
+    entry = json.loads(path.read_text())
+    path.write_text(json.dumps({key: value for key, value in entry.items() if not key.startswith("status")}))
+    assert conversations.holder(make_session(), home) == f"process {os.getpid()}, started in /home/dev/shop"
+
+
+@pytest.mark.parametrize("words", [["--resume", ID], ["-r", ID], [f"--resume={ID}"], ["--session-id", ID, "--verbose"]])
+def test_a_client_that_has_not_registered_yet_holds_what_its_command_line_names(make_session, home, tmp_path, words):
+    client = tmp_path / "claude"
+    client.symlink_to("/bin/sh")
+    with subprocess.Popen([client, "-c", "read line", *words], stdin=subprocess.PIPE) as process:
+        try:
+            wait_for(lambda: conversations.holder(make_session(), home) == f"process {process.pid}", "it is found")
+        finally:
+            process.kill()
+    assert conversations.holder(make_session(), home) is None
+
+
+def test_a_command_that_only_mentions_the_conversation_does_not_hold_it(make_session, home):
+    with subprocess.Popen(["sh", "-c", "read line", "--resume", ID], stdin=subprocess.PIPE) as process:
+        try:
+            cmdline = Path(f"/proc/{process.pid}/cmdline")
+            wait_for(lambda: ID in cmdline.read_text(), "it runs")
+            assert conversations.holder(make_session(), home) is None
+        finally:
+            process.kill()
+
+
 def test_a_stub_elsewhere_does_not_hide_a_conversation(make_session, home, put_transcript):
     put_transcript("finished", directory="-a")
     put_transcript("stub", directory="-b")

@@ -107,9 +107,11 @@ def holder(session: Session, home: Path) -> str | None:
 
     The client lets two processes have one conversation, and loses what one of them writes.
     """
-    process = register.find(home, current_id(session, home))
+    conversation_id = current_id(session, home)
+    process = register.find(home, conversation_id)
     if process is None:
-        return None
+        pid = register.starting(conversation_id)
+        return None if pid is None else f"process {pid}"
     return f"process {process.pid}" + (f", started in {process.directory}" if process.directory else "")
 
 

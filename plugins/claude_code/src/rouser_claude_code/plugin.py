@@ -129,7 +129,8 @@ class ClaudeCodeAgent(AgentSpec, PluginSpec, SessionEventsSpec):
         started = evidence.newest(session, "start")
         if launched is not None and started is not None and started.at >= launched:
             return True
-        return register.of_session(parse(session.agent_config).home, session.id) is not None
+        process = register.of_session(parse(session.agent_config).home, session.id)
+        return process is not None and process.status != ""
 
     @hookimpl
     def agent_holder(self, session: Session) -> str | None:

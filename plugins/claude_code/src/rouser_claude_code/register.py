@@ -14,7 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+_COMM: Final = b"claude\n"
+_NAMING: Final = ("--resume", "-r", "--session-id")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,8 +27,8 @@ class LiveProcess:
     :ivar pid: its process id.
     :ivar conversation_id: the conversation that it has open.
     :ivar directory: where it was started, as it says; empty if it does not.
-    :ivar status: ``idle``, ``busy``, ``waiting``, or whatever else a later client says.
-    :ivar since: when it got into this status, in UTC.
+    :ivar status: ``idle``, ``busy``, ``waiting``, or whatever else a later client says; empty while it starts.
+    :ivar since: when it got into this status, in UTC; long ago while it has none.
     """
 
     pid: int
@@ -60,6 +63,25 @@ def live(home: Path) -> Iterator[LiveProcess]:
         process = _alive(entry)
         if process is not None:
             yield process
+
+
+def starting(conversation_id: str) -> int | None:
+    """Return the pid of a client whose command line names the conversation; None when there is none.
+
+    It holds the conversation, though it may not have registered yet.
+    """
+    for directory in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (directory / "comm").read_bytes() != _COMM:
+                continue
+            words = (directory / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            named = any(
+                word in _NAMING and words[number + 1] == conversation_id for number, word in enumerate(words[:-1])
+            )
+            joined = any(f"{option}={conversation_id}" in words for option in _NAMING)
+            if (named or joined) and start_time(int(directory.name)) is not None:
+                return int(directory.name)
+    return None
 
 
 def died_since(home: Path, conversation_id: str, since: datetime | None) -> bool:
@@ -112,7 +134,8 @@ def _is_over(entry: dict[str, Any]) -> bool:
 
 
 def _alive(entry: dict[str, Any]) -> LiveProcess | None:
-    pid, started, status = entry.get("pid"), entry.get("procStart"), entry.get("status")
+    # A client registers before it has a status, and may take seconds to get one on a busy machine.
+    pid, started, status = entry.get("pid"), entry.get("procStart"), entry.get("status", "")
     conversation_id = entry.get("sessionId")
     if not isinstance(pid, int) or not isinstance(started, str) or start_time(pid) != started:
         return None
