@@ -265,6 +265,22 @@ def test_what_a_killed_process_left_while_making_the_database_is_removed(tmp_pat
     assert sorted(path.name for path in home.iterdir()) == ["rouser.db", f"rouser.db.new-{os.getppid()}-cd"]
 
 
+def test_a_database_is_whole_in_its_file_before_it_is_put_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is still in a WAL when a database is closed may fail to get into the file, and nobody is told."""
+
+    class Unclosable(sqlite3.Connection):
+        def close(self) -> None:
+            """Leave everything where it is, as a checkpoint does that fails."""
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **options: connect(*args, factory=Unclosable, **options))
+    subject._make(tmp_path / "home" / "rouser.db")
+    monkeypatch.undo()
+    everything(tmp_path / "home" / "rouser.db")
+
+
 def test_failing_to_make_the_database_leaves_nothing_half_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "MIGRATIONS", (("NONSENSE",),))
     with Store(tmp_path / "home") as store, pytest.raises(StoreError):

@@ -1,11 +1,12 @@
 """A runtime is one new tmux session, created by exactly one of those who try."""
 
+import errno
 import threading
 
 import pytest
 
 from rouser import HookError, hookimpl
-from rouser_tmux import client
+from rouser_tmux import client, launch
 from rouser_tmux.handle import Handle
 from rouser_tmux.plugin import TmuxRuntime
 
@@ -228,3 +229,15 @@ def test_all_hooks_of_a_runtime_are_implemented():
     implemented = {name for name in dir(TmuxRuntime) if hasattr(getattr(TmuxRuntime, name), marker)}
     specified = {name for name in dir(TmuxRuntime) if name.startswith(("runtime_", "plugin_"))}
     assert specified - implemented == {"runtime_options", "runtime_describe"}  # for those that queue and place agents
+
+
+def test_an_error_of_the_disk_behind_the_creation_leaves_no_runtime(world, monkeypatch):
+    def fail(path, pid):
+        raise InterruptedError(errno.EINTR, "Interrupted system call")
+
+    monkeypatch.setattr(launch, "is_pending", fail)
+    with pytest.raises(OSError, match="Interrupted"):
+        world.create()
+    monkeypatch.undo()
+    assert world.runtime.runtime_discover() == []
+    world.create()

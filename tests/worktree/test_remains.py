@@ -1,8 +1,10 @@
 """What a git that was killed leaves behind is removed by the next command, and what others hold is not."""
 
+import errno
 import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +79,29 @@ def test_a_worktree_whose_restore_was_killed_is_not_usable_and_is_completed(repo
     assert nothing_but(path.parent, path.name, f".{path.name}.json")
 
 
+def test_what_was_changed_in_a_worktree_stays_when_it_is_completed(repo, plugin, spawn, session):
+    """Whoever was killed may have been about to find out that there is work in it."""
+    repo.commit("b.txt")
+    path = spawn(session)
+    (path / "a.txt").write_text("work\n")
+    (path / "new.txt").write_text("more work\n")
+    (path / "b.txt").unlink()
+    leave_lock(path)
+    plugin.workspace_restore(session, path)
+    assert [(path / name).read_text() for name in ("a.txt", "b.txt", "new.txt")] == ["work\n", "text\n", "more work\n"]
+
+
+def test_a_file_that_was_half_written_when_a_restore_was_killed_is_written_anew(repo, plugin, spawn, session):
+    path = spawn(session)
+    (path / "a.txt").write_text("te")
+    path.with_name(f".{path.name}.filling").touch()
+    assert not plugin.workspace_exists(path)
+    plugin.workspace_restore(session, path)
+    assert repo.git("status", "--porcelain", at=path) == ""
+    assert plugin.workspace_exists(path)
+    assert nothing_but(path.parent, path.name, f".{path.name}.json")
+
+
 def test_a_restore_that_was_killed_before_it_had_written_a_link_is_begun_anew(repo, plugin, spawn, session):
     path = spawn(session)
     repo.git("worktree", "remove", "--force", str(path))
@@ -111,5 +136,41 @@ def test_files_of_locks_that_nobody_holds_are_removed(spawn, session, base):
 def test_removing_what_is_gone_removes_the_lock_of_one_who_was_killed_at_the_end(plugin, session, base):
     path = place(base, session)
     leave_lock(path)
+    plugin.workspace_destroy(path, force=False)
+    assert nothing_but(path.parent)
+
+
+def test_what_is_half_made_is_discovered_and_locks_without_anything_are_swept(repo, plugin, session, base):
+    path = place(base, session)
+    record = {"session": session.id, "repository": str(repo.path / ".git"), "branch": session.branch}
+    (path.parent / f".{path.name}.json").write_text(json.dumps({**record, "start": None, "ready": False}))
+    for name in (".0123.branch", ".gone.lock", ".gone.new"):
+        (path.parent / name).touch()
+    assert [found.path for found in plugin.workspace_discover()] == [path]
+    assert nothing_but(path.parent, f".{path.name}.json")
+
+
+def test_a_git_that_is_killed_by_itself_leaves_nothing(repo, plugin, spawn, session, base):
+    """The checkout runs in a git that another git has started, and only that one is killed."""
+    repo.commit(".gitattributes", "* filter=deadly\n")
+    repo.git("config", "filter.deadly.smudge", "kill -9 $PPID")
+    with pytest.raises(HookError):
+        spawn(session)
+    assert repo.branches() == ["main"]
+    assert nothing_but(base / "shop")
+    assert not list((repo.path / ".git").rglob("*.lock"))
+
+
+def test_a_lock_whose_file_cannot_be_removed_is_let_go_all_the_same(plugin, spawn, session, monkeypatch):
+    unlink = Path.unlink
+
+    def stuck(path, missing_ok=False):
+        if path.suffix == ".lock":
+            raise OSError(errno.EIO, "Input/output error")
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", stuck)
+    path = spawn(session)
+    monkeypatch.undo()
     plugin.workspace_destroy(path, force=False)
     assert nothing_but(path.parent)

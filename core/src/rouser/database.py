@@ -127,9 +127,10 @@ def _make(path: Path) -> None:
         with translated(path):
             connection = _open(draft)
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 _migrate(connection)
+                # Last: what is written through a WAL reaches the file when it is closed, which reports no failure.
+                connection.execute("PRAGMA journal_mode = WAL")
             finally:
                 connection.close()
         with suppress(FileExistsError):
@@ -142,8 +143,10 @@ def _make(path: Path) -> None:
 
 
 def _remove_draft(draft: Path) -> None:
+    """Remove a draft, if the disk lets us; otherwise it is removed by whoever makes the database in the end."""
     for suffix in ("", "-wal", "-shm", "-journal"):
-        draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.with_name(draft.name + suffix).unlink()
 
 
 def _remove_leftovers(path: Path) -> None:
@@ -151,7 +154,8 @@ def _remove_leftovers(path: Path) -> None:
     for draft in path.parent.glob(f"{path.name}.new-*"):
         pid = draft.name.removeprefix(f"{path.name}.new-").partition("-")[0]
         if pid.isdigit() and not is_running(int(pid)):
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink()
 
 
 def _sync_directory(directory: Path) -> None:

@@ -69,20 +69,24 @@ def _holder(descriptor: int) -> str:
 
 
 def _sweep(directory: Path, own: Path) -> None:
-    """Remove the lock files of processes that were killed, which nobody may ever ask for again."""
-    for path in directory.glob("*.lock"):
-        if path == own:
-            continue
-        with suppress(OSError):
-            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                if _holder(descriptor):
-                    continue
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _is_current(descriptor, path):
-                    path.unlink()
-            finally:
-                os.close(descriptor)
+    """Remove the lock files of processes that were killed, which nobody may ever ask for again; never raises."""
+    with suppress(OSError):
+        for path in directory.glob("*.lock"):
+            if path != own:
+                _remove_unheld(path)
+
+
+def _remove_unheld(path: Path) -> None:
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if _holder(descriptor):
+                return
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_current(descriptor, path):
+                path.unlink()
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager

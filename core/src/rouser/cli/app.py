@@ -156,5 +156,8 @@ def _describe(error: Exception) -> tuple[str, str, int]:
     text = printable(" ".join(str(error).split()))
     if isinstance(error, RouserError):
         return error.kind, text, error.exit_code
+    if isinstance(error, OSError) and error.strerror:
+        place = printable(str(error.filename)) if error.filename is not None else "the operating system"
+        return RouserError.kind, f"{place}: {error.strerror}. See that the disk is in order.", RouserError.exit_code
     hint = "this is a defect of rouser; run it again with --debug and report the traceback"
     return "internal", f"{type(error).__name__}: {text} ({hint})", INTERNAL_ERROR

@@ -62,12 +62,13 @@ def _attempt(
         handle = _new_session(server, token, session, name=name, cwd=cwd, path=path)
         try:
             _wait_for_start(handle, path)
-        except HookError:
+        except BaseException:
             with contextlib.suppress(HookError):
                 destroy(handle)
             raise
     finally:
-        path.unlink(missing_ok=True)  # a server that hangs may run the command later; then it finds no agent
+        with contextlib.suppress(OSError):
+            path.unlink()  # a server that hangs may run the command later; then it finds no agent
     expect_at_home(handle)
     return handle
 

@@ -56,6 +56,7 @@ def discard(path: Path, record: Record, held: Held) -> None:
 
     :raises HookError: it could not be removed.
     """
+    held.unfinished = True
     remove_tree(path)
     repository = Repository(Path(record.repository), held)
     if is_repository(repository.common):
@@ -64,6 +65,7 @@ def discard(path: Path, record: Record, held: Held) -> None:
         if record.start is not None:
             repository.delete_branch(record.branch, record.start)
     forget(path)
+    held.unfinished = False
 
 
 def remove_tree(path: Path) -> None:

@@ -95,6 +95,8 @@ class SupervisedGit(git.Git):
                 break
             time.sleep(min(_PAUSE * (attempt + 1), time_left() / 4))
         if done.status and options.get("with_exceptions", True):
+            if self._held is not None:
+                self._held.failed = self._held.failed or not _COLLISION.search(done.errors)
             raise GitFailedError(command, done.status, done.errors)
         output = done.output.removesuffix("\n")
         return (done.status, output, done.errors) if options.get("with_extended_output") else output
@@ -108,8 +110,8 @@ class SupervisedGit(git.Git):
             if held is not None:
                 held.broken = True
             raise
-        if done.status < 0 and held is not None:
-            held.broken = True
+        if held is not None and done.status:
+            held.broken = held.broken or done.status < 0
         return done
 
 

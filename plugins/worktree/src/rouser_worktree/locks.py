@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -25,16 +25,51 @@ class Held:
     :ivar descriptor: of its file, for git to inherit.
     :ivar since: when its file was made, in seconds since the epoch: by this holder, or by one that was killed.
     :ivar broken: whether a git at work under it was killed, as far as is known.
+    :ivar failed: whether a git at work under it failed, which it does too when one that it started is killed.
+    :ivar unfinished: whether something could not be cleared away, so that the next holder has to.
     """
 
     descriptor: int
     since: float
     broken: bool
+    failed: bool = False
+    unfinished: bool = False
 
 
 def is_made(path: Path) -> bool:
     """Return whether nobody is making or removing the worktree at ``path``, or was killed at it."""
-    return not os.path.lexists(_making_file(path))
+    return not os.path.lexists(_making_file(path)) and not is_filling(path)
+
+
+def is_filling(path: Path) -> bool:
+    """Return whether who began with :func:`filling` the directory was killed before it was full."""
+    return os.path.lexists(_filling_file(path))
+
+
+@contextmanager
+def filling(path: Path) -> Iterator[None]:
+    """Mark a directory that had nothing in it for as long as it is not full: no file in there is anybody's work."""
+    file = _filling_file(path)
+    file.touch(mode=0o600)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _filling_file(path: Path) -> Path:
+    return path.with_name(f".{path.name}.filling")
+
+
+def sweep(home: Path) -> None:
+    """Remove the locks below ``home`` of those who were killed before or after they made anything."""
+    for file in home.glob(".*.branch"):
+        _remove_unheld(file)
+    for file in home.glob(".*.lock"):
+        path = file.with_name(file.name[1:].removesuffix(".lock"))
+        if not os.path.lexists(path) and not os.path.lexists(path.with_name(f".{path.name}.json")):
+            path.with_name(f".{path.name}.new").unlink(missing_ok=True)
+            _remove_unheld(file)
 
 
 def tidy(path: Path) -> None:
@@ -90,16 +125,22 @@ def _lock(file: Path, seconds: float, complaint: str) -> Iterator[Held]:
     try:
         yield held
     finally:
-        file.unlink(missing_ok=True)
-        os.close(held.descriptor)
+        _let_go(file, held)
 
 
 def _remove_unheld(file: Path) -> None:
     """Remove the file of a lock whose holder was killed."""
     held = _try_to_lock(file)
     if held is not None:
-        file.unlink(missing_ok=True)
-        os.close(held.descriptor)
+        _let_go(file, held)
+
+
+def _let_go(file: Path, held: Held) -> None:
+    """Remove the file while the lock is held; one that stays is removed by the next holder, who takes us for killed."""
+    if not held.unfinished:
+        with suppress(OSError):
+            file.unlink()
+    os.close(held.descriptor)
 
 
 def _try_to_lock(file: Path) -> Held | None:

@@ -110,12 +110,19 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
 
     @hookimpl
     def workspace_discover(self) -> Sequence[DiscoveredWorkspace]:
-        """Return the recorded worktrees whose directory is there, usable or not."""
+        """Return the recorded worktrees whose directory is there, usable or not, and those that are half made."""
+        from rouser_worktree.locks import sweep
         from rouser_worktree.records import read_record, recorded_paths
 
         with _disk_errors():
-            records = ((path, read_record(path)) for path in recorded_paths(self.base) if os.path.lexists(path))
-            return [DiscoveredWorkspace(path=path, session_id=record.session) for path, record in records if record]
+            for home in self.base.glob("*/"):
+                sweep(home)
+            records = ((path, read_record(path)) for path in recorded_paths(self.base))
+            return [
+                DiscoveredWorkspace(path=path, session_id=record.session)
+                for path, record in records
+                if record and (os.path.lexists(path) or not record.ready)
+            ]
 
     @hookimpl
     def workspace_snapshot(self, session: Session, path: Path, reason: str) -> Snapshot | None:

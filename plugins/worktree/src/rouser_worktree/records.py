@@ -61,7 +61,7 @@ def write_record(path: Path, record: Record) -> None:
 
 def forget(path: Path) -> None:
     """Remove the record of the worktree at ``path``, if there is one."""
-    for suffix in ("new", "json"):
+    for suffix in ("new", "filling", "json"):
         _beside(path, suffix).unlink(missing_ok=True)
 
 

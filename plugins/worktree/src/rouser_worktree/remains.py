@@ -25,7 +25,7 @@ _CLOCK_SECONDS: Final = 0.1  # by which a file system's time may lag behind
 
 
 def clear(repository: Repository, path: Path, branch: str) -> None:
-    """Remove what the gits that worked on a worktree left, if one of them is known to have been killed.
+    """Remove what the gits that worked on a worktree left, if one of them was killed, or may have been.
 
     Only what such a git may have made: on this branch, in this worktree's private directory, or when deleting a
     branch, and not before it began. Whoever calls holds the lock on making the worktree, as do its gits, so none
@@ -35,12 +35,12 @@ def clear(repository: Repository, path: Path, branch: str) -> None:
     :raises OSError: the disk says no.
     """
     held = repository.held
-    if held is None or not held.broken:
+    if held is None or not (held.broken or held.failed):
         return
     since = held.since - _CLOCK_SECONDS
     for entry in _half_entries(repository.common, path, since):
         shutil.rmtree(entry)
-    left = {file: status for file in _lock_files(repository.common, path, branch) if (status := _identity(file, since))}
+    left = {file: status for file in _lock_files(repository, path, branch) if (status := _identity(file, since))}
     give_up = time.monotonic() + _OTHERS_SECONDS
     while left and time.monotonic() < give_up:
         time.sleep(0.01)
@@ -64,10 +64,12 @@ def _makes_sense(entry: Path) -> bool:
     return all((entry / name).is_file() and (entry / name).stat().st_size for name in ("gitdir", "commondir", "HEAD"))
 
 
-def _lock_files(common: Path, path: Path, branch: str) -> Iterator[Path]:
+def _lock_files(repository: Repository, path: Path, branch: str) -> Iterator[Path]:
+    common = repository.common
     yield common / "refs" / "heads" / f"{branch}.lock"
-    yield common / "packed-refs.lock"
-    yield common / "packed-refs.new"
+    if repository.held is not None and repository.held.broken:  # it may be another's, who holds it for long
+        yield common / "packed-refs.lock"
+        yield common / "packed-refs.new"
     private = find_private(common, path)
     if private is not None:
         yield from private.glob("*.lock")

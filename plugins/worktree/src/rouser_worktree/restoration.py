@@ -9,7 +9,7 @@ from rouser import HookError, Session
 from rouser_worktree.checkout import add, holds_something, remove_entry, remove_tree
 from rouser_worktree.library import SupervisedGit
 from rouser_worktree.links import find_private, is_repository, points_nowhere, read_link, write_link
-from rouser_worktree.locks import claiming, is_made, making
+from rouser_worktree.locks import claiming, filling, is_filling, is_made, making
 from rouser_worktree.records import Record, read_record, write_record
 from rouser_worktree.remains import clear
 from rouser_worktree.repository import Repository, find_repository
@@ -54,13 +54,25 @@ def restore_held(session: Session, repository: Repository, path: Path, record: R
 
 
 def _restore_branch(session: Session, repository: Repository, path: Path, record: Record | None) -> Path:
+    _bring_back(session, repository, path, record)
+    if read_link(path) is None:
+        raise HookError(f"{path} was linked to {repository.common} again, but is not usable; see git worktree list")
+    if record is not None and (record.repository != str(repository.common) or not record.ready):
+        write_record(path, replace(record, repository=str(repository.common), ready=True))
+    return path
+
+
+def _bring_back(session: Session, repository: Repository, path: Path, record: Record | None) -> None:
+    """Have the worktree's files and links in their places, whatever of them there is."""
     branch = session.branch
     broken = repository.held is not None and repository.held.broken
     private = find_private(repository.common, path)
     recorded = record is not None and record.session == session.id
     if broken and private is None and _is_barely_begun(path):
         remove_tree(path)
-    if holds_something(path) and not (broken and read_link(path) is not None):
+    if read_link(path) is not None and private is not None and not is_filling(path):
+        _complete(repository, private, path)
+    elif holds_something(path) and not is_filling(path):
         is_ours = private is not None and (recorded or head_branch(private) == branch)
         if private is None or not is_ours or path.is_symlink() or not points_nowhere(path):
             raise HookError(f"{path} is in the way, and is not the worktree of {branch}; move it, then try again")
@@ -70,15 +82,13 @@ def _restore_branch(session: Session, repository: Repository, path: Path, record
     else:
         if private is not None:
             _require_kept_elsewhere(private, path)
+        elif is_filling(path):
+            remove_tree(path)
         with claiming(path.parent, repository.common, branch):
             repository.require_free(branch, but=path)
             remove_entry(repository, path)
-            _add_or_leave_nothing(repository, path, branch)
-    if read_link(path) is None:
-        raise HookError(f"{path} was linked to {repository.common} again, but is not usable; see git worktree list")
-    if record is not None and (record.repository != str(repository.common) or not record.ready):
-        write_record(path, replace(record, repository=str(repository.common), ready=True))
-    return path
+            with filling(path):
+                _add_or_leave_nothing(repository, path, branch)
 
 
 def _repository_of(session: Session, path: Path, record: Record | None) -> Repository:
@@ -102,20 +112,35 @@ def _is_barely_begun(path: Path) -> bool:
     return all(file.name == ".git" for file in path.iterdir())
 
 
+def _complete(repository: Repository, private: Path, path: Path) -> None:
+    """Write the files that are missing where somebody was killed, over nothing that is there."""
+    git = SupervisedGit(path).holding(repository.held)
+    if (private / "index").exists():
+        git.checkout_index("--all", "--quiet", with_exceptions=False)  # complains of files that were changed
+    else:  # git writes it last, so it was killed at the first checkout, and there is nobody's work
+        git.read_tree("HEAD")
+        git.checkout_index("--all", "--force", "--quiet")
+
+
 def _refill(repository: Repository, private: Path, path: Path, branch: str) -> None:
     """Write the files anew, from the worktree's own index: what was staged there exists nowhere else."""
+    with filling(path):
+        try:
+            _fill(repository, private, path, branch)
+        except BaseException:
+            remove_tree(path)
+            raise
+
+
+def _fill(repository: Repository, private: Path, path: Path, branch: str) -> None:
     path.mkdir(exist_ok=True)
-    try:
-        write_link(private, path)
-        git = SupervisedGit(path).holding(repository.held)
-        if not (private / "index").exists():
-            git.read_tree("HEAD")
-        git.checkout_index("--all", "--force", "--quiet")
-        if not under_way(private):
-            git.checkout("--quiet", branch, "--")  # changes nothing, but runs the post-checkout hook
-    except BaseException:
-        remove_tree(path)
-        raise
+    write_link(private, path)
+    git = SupervisedGit(path).holding(repository.held)
+    if not (private / "index").exists():
+        git.read_tree("HEAD")
+    git.checkout_index("--all", "--force", "--quiet")
+    if not under_way(private):
+        git.checkout("--quiet", branch, "--")  # changes nothing, but runs the post-checkout hook
 
 
 def _add_or_leave_nothing(repository: Repository, path: Path, branch: str) -> None:
