@@ -20,7 +20,7 @@ ROUNDS ?= 100
 PARTS ?=
 QUICK ?=
 
-.PHONY: demo test test-agents test-slurm drill torture bench bench-compare lint docs format wheels clean git npm tmux slurm
+.PHONY: demo test test-agents test-slurm drill torture bench bench-compare lint docs format wheels clean git npm tmux slurm strace
 .DEFAULT_GOAL := demo
 
 demo: $(READY) git  ## Watch terminated sessions come back.
@@ -39,7 +39,7 @@ drill: $(READY) git tmux $(CLIENT)  ## Crash and restore sessions of the real Cl
 test-slurm: $(READY) git tmux slurm  ## Run the tests of the Slurm runtime on a private cluster.
 	ROUSER_TEST_SLURM=1 $(BIN)/pytest -n 2 tests/slurm $(ARGS)
 
-torture: $(READY) git tmux  ## Break everything, everywhere, and count; PARTS="a b" chooses, QUICK=1 tries a few of each.
+torture: $(READY) git tmux strace  ## Break everything, everywhere, and count; PARTS="a b" chooses, QUICK=1 tries a few of each.
 	cd tests && ../$(BIN)/python -m torture $(if $(QUICK),--quick) $(PARTS)
 
 bench: $(READY) git tmux $(BENCH_READY)  ## Measure against floors and peers; ARGS="--quick startup one" chooses.

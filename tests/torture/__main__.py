@@ -15,11 +15,11 @@ from pathlib import Path
 
 from torture.tally import Tally
 
-PARTS: tuple[str, ...] = ("concurrent", "backends")
+PARTS: tuple[str, ...] = ("killed", "failing", "damaged", "concurrent", "backends")
 """The parts, in the order in which they are run."""
 
 ROOT = Path(__file__).parents[2]
-_SHOWN = 5
+_SHOWN = 12
 
 
 def main() -> int:
@@ -45,7 +45,13 @@ def torture(parts: list[str] | tuple[str, ...], *, quick: bool) -> int:
             for violation in count.violations[:_SHOWN]:
                 print(f"           VIOLATION {violation}", flush=True)
             figures.append(
-                {"part": part, "promise": promise, "cases": count.cases, "violations": len(count.violations)}
+                {
+                    "part": part,
+                    "promise": promise,
+                    "cases": count.cases,
+                    "violations": len(count.violations),
+                    "broken": count.violations,
+                }
             )
         for reason in tally.skipped:
             print(f"  NOT TRIED: {reason}", flush=True)
