@@ -1,5 +1,6 @@
 """Settings: which source wins, what a repository may not decide, and what each bad value is called."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,19 +77,27 @@ class TestRepository:
     """A cloned repository may choose among what is installed, and nothing more."""
 
     @pytest.mark.parametrize(
-        "line",
+        ("line", "name"),
         [
-            '[plugins.command]\ncommand = ["rm"]',
-            "jobs = 3",
-            "hook_timeout = 1",
-            'minimum_evidence = "newest_file"',
-            'command = "rm"',
+            ('[plugins.command]\ncommand = ["rm"]', "plugins.command.command"),
+            ("jobs = 3", "jobs"),
+            ("hook_timeout = 1", "hook_timeout"),
+            ('minimum_evidence = "newest_file"', "minimum_evidence"),
         ],
     )
-    def test_it_may_set_neither_plugins_nor_commands_nor_limits(self, repository: Path, line: str) -> None:
-        (repository / "rouser.toml").write_text(line)
-        key = line.strip("[").split()[0].split(".")[0]
-        with pytest.raises(ConfigError, match=rf'shop/rouser.toml: "{key}" cannot be set here; a repository'):
+    def test_what_it_says_beyond_that_is_left_out_with_one_line(self, repository: Path, line: str, name: str) -> None:
+        (repository / "rouser.toml").write_text(f'agent = "chosen"\n{line}')
+        told: list[str] = []
+        config = load_config(repository, {}, told.append)
+        assert config == replace(Config(agent="chosen"), plugins=config.plugins)
+        assert dict(config.plugins) == {}
+        assert len(told) == 1
+        assert f"sets {name}, which needs your consent" in told[0]
+        assert f"rouser trust {repository}" in told[0]
+
+    def test_a_key_that_there_is_not_is_an_error_all_the_same(self, repository: Path) -> None:
+        (repository / "rouser.toml").write_text('command = "rm"')
+        with pytest.raises(ConfigError, match=r'shop/rouser.toml: "command" cannot be set here; allowed are'):
             load_config(repository, {})
 
     def test_its_file_is_found_from_a_directory_inside(self, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,9 @@ from rouser import errors
 from rouser.cli.app import COMMANDS, INTERNAL_ERROR, INTERRUPTED, cli
 from rouser.cli.fields import FIELDS
 from rouser.config import Config, load_config
-from rouser.errors import ConfigError, RouserError
+from rouser.errors import RouserError
 from rouser.models import ActivityState, Evidence, PromptState, SessionStatus
+from rouser.trust import trust
 
 
 def command(name: str) -> click.Command:
@@ -107,7 +108,9 @@ def test_the_configuration_page_has_every_key_with_its_default_and_variable():
 
 
 def test_a_repository_may_set_exactly_the_keys_that_the_page_says(tmp_path):
-    (tmp_path / ".git").mkdir()
+    repository = tmp_path / "shop"
+    (repository / ".git").mkdir(parents=True)
+    file = repository / "rouser.toml"
     values = {
         "jobs": "4",
         "archive_after": "7",
@@ -117,12 +120,13 @@ def test_a_repository_may_set_exactly_the_keys_that_the_page_says(tmp_path):
         "plugins": "{}",
     }
     for key, _, _, _, allowed, _ in table_rows(DOCS / "configuration.md", "Key"):
-        (tmp_path / "rouser.toml").write_text(f"{key} = {values.get(key, chr(34) + 'x' + chr(34))}\n")
-        if allowed == "yes":
-            assert getattr(load_config(tmp_path), key) == "x"
-        else:
-            with pytest.raises(ConfigError, match=key):
-                load_config(tmp_path)
+        file.write_text(f"{key} = {values.get(key, chr(34) + 'x' + chr(34))}\n")
+        told: list[str] = []
+        before = getattr(load_config(repository, warn=told.append), key)
+        trust(file, file.read_bytes())
+        after = getattr(load_config(repository), key)
+        assert (allowed, bool(told)) in {("yes", False), ("with consent", True)} or key == "plugins"
+        assert (before == after) is (allowed == "yes") or key == "plugins"
 
 
 def test_the_example_configuration_is_accepted(monkeypatch, tmp_path):

@@ -1,13 +1,13 @@
 """Configuration: the repository's ``rouser.toml``, the user's file, ``ROUSER_*`` variables; the later wins.
 
-A cloned repository is not trusted: its file may choose among installed plugins and name things, nothing
-more. Whatever makes a command run or names paths belongs in the user's own file.
+A cloned repository is not trusted: without the user's consent, its file may choose among installed plugins and
+name things, nothing more.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
@@ -15,8 +15,8 @@ from typing import Any, Final
 from rouser.errors import ConfigError
 from rouser.models import Evidence
 from rouser.paths import user_config_file
-
-FILE_NAME: Final = "rouser.toml"
+from rouser.repository_file import RepositoryFile, parse, read_repository_file, settings_in
+from rouser.trust import is_trusted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,58 +52,68 @@ class Config:
     plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-_REPOSITORY_KEYS: Final = frozenset({"agent", "runtime", "workspace", "project", "base", "branch_prefix"})
 _USER_KEYS: Final = frozenset(item.name for item in fields(Config))
 
 
-def load_config(repository: Path | None = None, environment: Mapping[str, str] | None = None) -> Config:
+def load_config(
+    repository: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> Config:
     """Read all sources and return the settings.
 
     :param repository: the directory whose ``rouser.toml`` counts; also looked for in its parents, up to the
         root of the repository. None: no repository's file counts.
     :param environment: the environment variables. None: those of this process.
+    :param warn: told in one line what of the repository's file does not count for want of the user's consent.
     :raises ConfigError: a source holds something unusable; the message names source and key.
     """
     # A copy: plugins read their settings later, when others may have changed what they should not.
     environment = dict(os.environ) if environment is None else environment
     values: dict[str, Any] = {}
-    found = None if repository is None else _repository_file(repository)
+    found = None if repository is None else read_repository_file(repository)
     if found is not None:
-        values.update(_read_file(found, _REPOSITORY_KEYS, "a repository's file may set only"))
-    values.update(_read_file(user_config_file(), _USER_KEYS, "allowed are"))
+        values.update(_from_repository(found, warn))
     plugins = {name: dict(table) for name, table in values.pop("plugins", {}).items()}
+    values.update(_from_user(user_config_file()))
+    for name, table in values.pop("plugins", {}).items():
+        plugins[name] = {**plugins.get(name, {}), **table}
     values.update(_from_environment(environment))
     return Config(**values, plugins=_Overlaid(plugins, environment))
 
 
-def _repository_file(start: Path) -> Path | None:
-    start = start.resolve()  # a relative path has no parents
-    for directory in (start, *start.parents):
-        candidate = directory / FILE_NAME
-        if candidate.is_file():
-            return candidate
-        if (directory / ".git").exists():
-            return None
-    return None
+def _from_repository(file: RepositoryFile, warn: Callable[[str], None] | None) -> dict[str, Any]:
+    source = str(file.path)
+    _require_known(source, file.table)
+    table, risky = file.harmless, file.risky
+    if risky and is_trusted(file.path, file.data):
+        table |= risky
+    elif risky and warn is not None:
+        names = [name for name, _ in settings_in(risky)]
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        warn(
+            f"warning: {source} sets {names[0]}{more}, which needs your consent and does not count without it. "
+            f"To see and allow it: rouser trust {file.path.parent}"
+        )
+    return {key: _checked(key, value, source) for key, value in table.items()}
 
 
-def _read_file(path: Path, allowed: frozenset[str], rule: str) -> dict[str, Any]:
+def _from_user(path: Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    import tomllib
-
-    try:
-        table = tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
-    unknown = sorted(set(table) - allowed)
-    if unknown:
-        raise ConfigError(f'{path}: "{unknown[0]}" cannot be set here; {rule} {", ".join(sorted(allowed))}')
+    table = parse(path, data)
+    _require_known(str(path), table)
     return {key: _checked(key, value, str(path)) for key, value in table.items()}
+
+
+def _require_known(source: str, table: Mapping[str, Any]) -> None:
+    unknown = sorted(set(table) - _USER_KEYS)
+    if unknown:
+        raise ConfigError(f'{source}: "{unknown[0]}" cannot be set here; allowed are {", ".join(sorted(_USER_KEYS))}')
 
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Any]]:

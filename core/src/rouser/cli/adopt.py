@@ -102,10 +102,11 @@ def _found(state: State, filters: dict[str, Any], *, everything: bool) -> list[F
 def _adopt(state: State, found: Found, request: AdoptRequest) -> Session:
     """Adopt one, with the configuration that a session would have that is spawned where it ran."""
     from rouser.adopt import adopt_conversation
+    from rouser.cli.output import say
     from rouser.config import load_config
 
     directory = found.conversation.directory
-    config = load_config(directory) if os.access(directory, os.X_OK) else state.config
+    config = load_config(directory, warn=say) if os.access(directory, os.X_OK) else state.config
     return adopt_conversation(state.host, state.store, found, request, config)
 
 

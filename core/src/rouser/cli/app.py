@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "snapshots": "List what was kept of a session's work, put it back, or drop it.",
     "discover": "List conversations that no session owns.",
     "adopt": "Make sessions of conversations that others started.",
+    "trust": "See what a repository's rouser.toml does, and let it.",
     "plugins": "List the plugins, begin a new one, or check one.",
     "doctor": "Check that everything rouser needs is in order.",
     "demo": "Watch terminated sessions come back, on a scratch repository.",

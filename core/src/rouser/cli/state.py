@@ -22,7 +22,7 @@ class State:
 
     def __init__(self, repository: Path | None = None) -> None:
         self.store: Final = Store(state_directory())
-        self.config: Final[Config] = load_config(repository)
+        self.config: Final[Config] = load_config(repository, warn=say)
         self._host: Host | None = None
 
     @property
