@@ -66,10 +66,41 @@ def test_check_fails_for_a_broken_plugin_and_names_the_defect(rouser, tmp_path):
     assert "workspace_destroy without force destroys a modified file" in done.stdout
 
 
+def test_check_tells_in_one_line_what_a_hook_refused(rouser, tmp_path):
+    site = tmp_path / "site"
+    source = (
+        "import sys\nsys.path.append({tests!r})\nfrom rouser import HookError, hookimpl\n"
+        "from testing.sound import SoundAgent\n\nclass Refusing(SoundAgent):\n    @hookimpl\n"
+        "    def agent_environment(self, session):\n        raise HookError('not today')\n\nplugin = Refusing()\n"
+    )
+    install(site, "refusing", source.format(tests=os.path.dirname(os.path.dirname(__file__))))  # noqa: PTH120
+    entries = next(site.glob("*.dist-info")) / "entry_points.txt"
+    entries.write_text("[rouser]\nrefusing = rouser_refusing:plugin\n")
+    done = rouser("check", "refusing", "-k", "environment", site=site)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "\nagent_environment raises HookError: not today\n" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "host.py" not in done.stdout
+
+
 def test_check_of_what_is_not_installed_is_an_error(rouser):
     done = rouser("check", "nowhere")
     assert done.returncode == 10
     assert "nowhere" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["-k", "no_such_test"], "-k 'no_such_test' fits none of the conformance tests of command"),
+        (["-k", "and and"], "-k 'and and' fits none"),
+        (["--program", "no-such-program"], "there is no program 'no-such-program' on PATH"),
+    ],
+)
+def test_check_of_nothing_is_an_error(rouser, arguments, told):
+    done = rouser("check", "command", *arguments)
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1].startswith(f"error: {told}")
 
 
 def test_check_of_what_cannot_be_kept_apart_is_an_error(rouser, tmp_path):

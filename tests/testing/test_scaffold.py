@@ -64,7 +64,8 @@ def test_package_is_whole(tmp_path):
         "src/rouser_my_box/py.typed",
         "tests/test_conformance.py",
     }
-    placeholders = re.compile("@(name|NAME|kind|module|Class)@")
+    placeholders = re.compile(r"@(name|NAME|kind|module|Class|setting)@")
+    assert "| `directory` | `~/.rouser-my-box` |" in (package / "README.md").read_text()
     assert not [file for file in files if placeholders.search(f"{file} {(package / file).read_text()}")]
 
 

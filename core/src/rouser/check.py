@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,8 @@ from rouser.config import Config
 from rouser.errors import ConfigError
 from rouser.host import Host
 
+_USAGE, _NOTHING = 4, 5  # pytest's exit codes for what it cannot parse, and for no tests at all
+
 
 def check_plugin(
     name: str, config: Config, *, programs: Sequence[str] = (), expression: str = "", arguments: Sequence[str] = ()
@@ -24,11 +27,14 @@ def check_plugin(
     :param programs: what the plugin runs, to be replaced by programs that hang, deny or are not there.
     :param expression: limits the tests, as pytest's ``-k`` does; empty for all.
     :param arguments: what stands behind ``--`` for an agent.
-    :raises ConfigError: pytest is missing, or the plugin cannot be kept apart from what is the user's.
+    :raises ConfigError: pytest or one of ``programs`` is missing, ``expression`` fits no test or is none, or the
+        plugin cannot be kept apart from what is the user's.
     :raises PluginError: there is no such plugin, or it is not loaded.
     """
     if find_spec("pytest") is None:
         raise ConfigError('the conformance tests need pytest: pip install "rouser[testing]"')
+    if lacking := [program for program in programs if shutil.which(program) is None]:
+        raise ConfigError(f"there is no program {lacking[0]!r} on PATH; --program takes what the plugin runs")
     host = Host.load(config.plugins, config.hook_timeout)
     info = next((info for info in host.plugins if info.name == name), None)
     kinds = [kind for kind in ("runtime", "agent", "workspace") if info is not None and kind in info.kinds]
@@ -49,4 +55,6 @@ def check_plugin(
             env={**os.environ, "ROUSER_KIT_TASK": json.dumps(task | {"programs": list(programs)})},
             check=False,
         )
+    if done.returncode in {_USAGE, _NOTHING}:
+        raise ConfigError(f"-k {expression!r} fits none of the conformance tests of {name}")
     return 0 if done.returncode == 0 else 1

@@ -17,6 +17,8 @@ _COMMON: Final = {
     "pyproject.toml": "pyproject.toml",
     "test.yml": ".github/workflows/test.yml",
 }
+_DIRECTORY: Final = "| `directory` | `~/.rouser-@name@` | Where it keeps its files. |"
+_SETTING: Final = {"agent": "| `executable` | `@name@` | The program. |"}
 _OF_THE_KIND: Final = {
     "init.py": "src/@module@/__init__.py",
     "test_conformance.py": "tests/test_conformance.py",
@@ -36,6 +38,8 @@ def make_package(name: str, kind: str, directory: Path) -> Path:
             f"{name!r} cannot name a plugin: use lower-case letters, digits and single hyphens, like my-box"
         )
     words = {
+        # The first, as it holds another.
+        "@setting@": _SETTING.get(kind, _DIRECTORY),
         "@name@": name,
         "@module@": f"rouser_{name.replace('-', '_')}",
         "@NAME@": name.replace("-", "_").upper(),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rouser.errors import PluginCallError
+from rouser.errors import HookError, PluginCallError
 
 if TYPE_CHECKING:
     from rouser.testing.base import Conformance
@@ -39,15 +39,16 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """Say in one line which hook is still to be written, where a traceback would say no more."""
-    unwritten = ""
+    """Say in one line which hook is still to be written or refuses, where a traceback would say no more."""
     try:
         return (yield)
     except PluginCallError as error:
-        if not isinstance(error.__cause__, NotImplementedError) or not _is_of_the_kit(pyfuncitem.cls):
+        cause = error.__cause__
+        if not isinstance(cause, (NotImplementedError, HookError)) or not _is_of_the_kit(pyfuncitem.cls):
             raise
-        unwritten = f"{error.__cause__} ({error.hook})"
-    pytest.fail(unwritten, pytrace=False)
+        is_refusal = isinstance(cause, HookError)
+        line = f"{error.hook} raises HookError: {cause}" if is_refusal else f"{cause} ({error.hook})"
+    pytest.fail(line, pytrace=False)
 
 
 def _is_of_the_kit(cls: type | None) -> bool:
