@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -229,4 +228,6 @@ def last_output(runtime: Runtime, handle: str) -> str:
 
 def digest_of(text: str) -> str:
     """Return what identifies a text in records: the first 16 hexadecimal digits of its SHA-256."""
+    import hashlib  # 7 ms, which a restore without a prompt need not pay
+
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -73,8 +72,14 @@ def distrust(path: Path) -> bool:
 
 
 def _consent(path: Path) -> Path:
-    return state_directory() / "trusted" / sha256(os.fsencode(path)).hexdigest()
+    return state_directory() / "trusted" / _hexadecimal(os.fsencode(path))
 
 
 def _digest(path: Path, data: bytes) -> str:
-    return sha256(os.fsencode(path) + b"\0" + data).hexdigest()
+    return _hexadecimal(os.fsencode(path) + b"\0" + data)
+
+
+def _hexadecimal(data: bytes) -> str:
+    from hashlib import sha256  # 7 ms, which a command without a repository need not pay
+
+    return sha256(data).hexdigest()

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -106,6 +105,8 @@ def claiming(home: Path, common: Path, branch: str) -> Iterator[None]:
 
     :raises HookError: another session is checking it out now.
     """
+    from hashlib import sha256  # 7 ms, which to look at a worktree need not cost
+
     name = sha256(os.fsencode(f"{common}\0{branch}")).hexdigest()[:16]
     with _lock(
         home / f".{name}.branch",
