@@ -16,6 +16,7 @@ CODEX_VERSION := 0.171.0
 CODEX := .cache/agents/codex-$(CODEX_VERSION)/codex
 INSTALL := npm install --silent --no-audit --no-fund --no-save --ignore-scripts
 ROUNDS ?= 100
+SLURM_ROUNDS ?= 2
 
 PARTS ?=
 QUICK ?=
@@ -36,8 +37,9 @@ test-agents: $(READY) git tmux $(CLIENT) $(CODEX)  ## Run the tests with real cl
 drill: $(READY) git tmux $(CLIENT)  ## Crash and restore sessions of the real Claude Code, ROUNDS=100 times.
 	ROUSER_TEST_CLAUDE=$(abspath $(CLIENT)) $(BIN)/python tests/agents/isolate.py $(BIN)/python tests/agents/drill.py --rounds $(ROUNDS) $(ARGS)
 
-test-slurm: $(READY) git tmux slurm  ## Run the tests of the Slurm runtime on a private cluster.
-	ROUSER_TEST_SLURM=1 $(BIN)/pytest -n 2 tests/slurm $(ARGS)
+test-slurm: $(READY) git tmux slurm  ## Run the tests of the Slurm runtime, and SLURM_ROUNDS of its drill, on private clusters.
+	ROUSER_TEST_SLURM=1 $(BIN)/pytest -n 3 tests/slurm $(ARGS)
+	cd tests && ../$(BIN)/python -m slurm.drill --rounds $(SLURM_ROUNDS)
 
 torture: $(READY) git tmux strace  ## Break everything, everywhere, and count; PARTS="a b" chooses, QUICK=1 tries a few of each.
 	cd tests && ../$(BIN)/python -m torture $(if $(QUICK),--quick) $(PARTS)

@@ -169,6 +169,15 @@ class Cluster:
         listed = self.run("squeue", "-h", "-t", states, "-o", "%A %T").splitlines()
         return dict(line.split() for line in listed)
 
+    def processes_of(self, job: str) -> list[int]:
+        """Return the daemon that holds a job on its node, and everything below it."""
+        table = {int(pid): int(parent) for pid, parent in (line.split() for line in _ps("pid=,ppid="))}
+        held = f"slurmstepd: [{job}."
+        found = {int(line.split()[0]) for line in _ps("pid=,args=") if held in line}
+        while more := {pid for pid, parent in table.items() if parent in found} - found:
+            found |= more
+        return sorted(found)
+
     def describe(self) -> str:
         """Return the ends of the logs."""
         return "\n".join(
@@ -185,6 +194,11 @@ class Cluster:
                 stderr=output,
                 start_new_session=True,
             )
+
+
+def _ps(columns: str) -> list[str]:
+    done = subprocess.run(["ps", "-A", "-o", columns], capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.splitlines()
 
 
 def free_ports(count: int) -> list[int]:

@@ -32,7 +32,7 @@ class Config:
     :ivar branch_prefix: what generated branch names begin with.
     :ivar hook_timeout: deadline of a hook call in seconds, 0.1 to 3600.
     :ivar prompt_timeout: how long to wait for an agent to take a prompt, in seconds, 0.1 to 3600.
-    :ivar jobs: how many sessions are restored at a time, 1 to 256.
+    :ivar jobs: how many sessions are restored or killed at a time, 1 to 256.
     :ivar archive_after: for how many days sessions that are over are listed, 0 to 36500.
     :ivar minimum_evidence: the weakest evidence on which a conversation is resumed.
     :ivar plugins: each plugin's own settings by its name.

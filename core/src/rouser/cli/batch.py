@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from rouser.cli.fields import FIELDS, session_fields
@@ -18,18 +19,20 @@ def for_each(
     done: str,
     as_json: bool,
     alive: Callable[[Session], bool] = lambda _: False,
+    jobs: int = 1,
 ) -> int:
     """Do ``action`` for each id and return the exit code.
 
+    :param jobs: for how many at a time; they are reported in the order given.
     :param done: what has been done when it worked, in one word.
     :param alive: tells whether a session's agent runs after that.
     :raises RouserError: the only one failed, and nobody asked for JSON.
     """
     objects: list[dict[str, Any]] = []
     failures: list[RouserError] = []
-    for text in dict.fromkeys(texts):
+    for text, found in _each(list(dict.fromkeys(texts)), action, jobs):
         try:
-            session = action(text)
+            session = found()
         except RouserError as error:
             failures.append(error)
             failed = {"kind": error.kind, "message": str(error)}
@@ -45,3 +48,16 @@ def for_each(
     if not failures:
         return 0
     return failures[0].exit_code if len(texts) == 1 else PartialFailureError.exit_code
+
+
+def _each(
+    texts: Sequence[str], action: Callable[[str], Session], jobs: int
+) -> Iterator[tuple[str, Callable[[], Session]]]:
+    """Yield for each id what returns the session, or raises what the action raised."""
+    if jobs == 1 or len(texts) == 1:
+        for text in texts:
+            yield text, partial(action, text)
+        return
+    from rouser.cli.threads import in_threads
+
+    yield from in_threads(texts, action, jobs)

@@ -33,7 +33,7 @@ def command(sessions: tuple[str, ...], as_json: bool) -> None:
 
     with opened() as state:
         try:
-            code = for_each(sessions, end, done="killed", as_json=as_json)
+            code = for_each(sessions, end, done="killed", as_json=as_json, jobs=state.config.jobs)
         finally:
             _keep(state, killed)
     raise SystemExit(code)

@@ -6,6 +6,7 @@ starts. It uses no variable of its own once the agent's environment is set.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from rouser import HookError
 from rouser_slurm.places import Generation
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_UMASK: Final = re.compile(r"^Umask:\s*([0-7]+)$", re.MULTILINE)
 _OF_THE_TERMINAL: Final = ("TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TMUX", "TMUX_PANE")
 # Of these the first would lie about the pane, and to set the others ends one or another shell.
 _LEFT_OUT: Final = frozenset(
@@ -30,6 +32,7 @@ _SCRIPT: Final = """\
 [ "$3" ] || exec env -i {kept} /bin/sh "$0" "$SLURM_JOB_ID" "${{SLURM_CLUSTER_NAME:-}}" \\
     "${{SLURMD_NODENAME:-$(uname -n)}}"
 rm -f -- "$0"
+umask {umask}
 set -- "$3" "started $1 $2 $3 $TMUX_PANE ${{TMUX%,*,*}}" {command}
 fail() {{
     printf '%s\\n' "failed $1" >>{state}
@@ -73,6 +76,7 @@ def script(generation: Generation, cwd: Path, command: Sequence[str], env: Mappi
         if _IDENTIFIER.fullmatch(name) and name not in _LEFT_OUT
     )
     return _SCRIPT.format(
+        umask=umask(),
         kept=" ".join(f'${{{name}+{name}="${name}"}}' for name in _OF_THE_TERMINAL),
         command=" ".join(map(quote, command)),
         state=quote(str(generation.path / "state")),
@@ -81,6 +85,15 @@ def script(generation: Generation, cwd: Path, command: Sequence[str], env: Mappi
         no_directory=quote(f"the directory {one_line(str(cwd))} cannot be used"),
         no_program=quote(f"there is no program {one_line(command[0])} that can be executed"),
     )
+
+
+def umask() -> str:
+    """Return the caller's umask, in octal digits; reading it the usual way would change it for all threads."""
+    with contextlib.suppress(OSError):
+        found = _UMASK.search(Path("/proc/self/status").read_text())
+        if found:
+            return found[1]
+    return "0022"
 
 
 def quote(text: str) -> str:

@@ -90,9 +90,9 @@ class Generation:
         """
         try:
             self.path.mkdir(mode=_PRIVATE)
-            (self.path / "owner").write_text(owner)
-            for name in ("state", "beat", "screen", "job"):
+            for name in ("owner", "state", "beat", "screen", "job", "log"):
                 (self.path / name).touch(mode=0o600)
+            (self.path / "owner").write_text(owner)
         except OSError as error:
             raise HookError(f"{self.path} cannot be made: {error.strerror}") from error
 

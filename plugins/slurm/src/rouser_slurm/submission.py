@@ -81,6 +81,7 @@ def _flags(settings: Settings, generation: Generation, name: str, options: Mappi
         "--export=NIL",  # the agent's environment goes its own, private way
         "--chdir=/",
         "--input=/dev/null",
+        "--open-mode=append",
         f"--output={log}",
         *notice,
         *arguments(options),
