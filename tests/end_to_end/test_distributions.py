@@ -96,13 +96,13 @@ only-include = ["rouser_jobs.py"]
 """
 
 
-def pip(python: Path, *arguments: str) -> None:
-    subprocess.run([python, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments], check=True, timeout=110)
+def pip(*arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
+    subprocess.run(command, check=True, timeout=110)
 
 
 def build(into: Path, *sources: Path) -> None:
     pip(
-        Path(sys.executable),
         "wheel",
         "--no-index",
         "--no-deps",
@@ -123,9 +123,9 @@ def clean() -> Iterator[Path]:
         (project / "pyproject.toml").write_text(PROJECT)
         (project / "rouser_jobs.py").write_text(THIRD_PARTY)
         build(root / "wheels", project, *(ROOT / name for name in DISTRIBUTIONS))
-        subprocess.run([sys.executable, "-m", "venv", root / "env"], check=True, timeout=60)
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", root / "env"], check=True, timeout=60)
         wheels = ("--no-index", "--find-links", str(root / "wheels"), "--find-links", str(DEPENDENCIES))
-        pip(root / "env/bin/python", "install", *wheels, "rouser[standard]", *MORE, "rouser-jobs")
+        pip("--python", str(root / "env/bin/python"), "install", *wheels, "rouser[standard]", *MORE, "rouser-jobs")
         yield root / "env/bin"
 
 
