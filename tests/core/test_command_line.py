@@ -17,6 +17,7 @@ from support.stage import LONG_AGO, make_session
 
 import rouser
 from rouser import RouserError, errors
+from rouser.cli import app
 from rouser.cli.app import COMMANDS, cli
 from rouser.cli.fields import FIELDS, age, session_fields, short_prefix
 from rouser.cli.output import printable, printable_lines
@@ -222,3 +223,12 @@ def test_every_public_name_can_be_had_and_no_other() -> None:
     assert set(dir(rouser)) == set(rouser.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         rouser.nonsense  # noqa: B018 - the access is what is tested
+
+
+def test_a_disk_that_fails_is_no_defect_of_ours() -> None:
+    failed = app._describe(OSError(5, "Input/output error", "/disk\x1b/file"))
+    assert failed == (
+        "error",
+        "/disk\N{REPLACEMENT CHARACTER}/file: Input/output error. See that the disk is in order.",
+        1,
+    )

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -174,3 +175,16 @@ def test_a_lock_whose_file_cannot_be_removed_is_let_go_all_the_same(plugin, spaw
     monkeypatch.undo()
     plugin.workspace_destroy(path, force=False)
     assert nothing_but(path.parent)
+
+
+def test_a_lock_of_a_git_that_died_during_a_restore_is_not_in_the_way_of_the_next(repo, plugin, spawn, session):
+    path = spawn(session)
+    lock = repo.path / ".git" / "worktrees" / path.name / "HEAD.lock"
+    shutil.rmtree(path)
+    repo.hook(f"touch {lock}; kill -9 $PPID")
+    with pytest.raises(HookError):
+        plugin.workspace_restore(session, path)
+    repo.hook("true")
+    assert not lock.exists()
+    plugin.workspace_restore(session, path)
+    assert (path / "a.txt").exists()

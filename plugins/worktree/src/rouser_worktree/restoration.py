@@ -31,7 +31,13 @@ def restore(session: Session, path: Path) -> Path:
     with making(path) as held:
         repository = replace(repository, held=held)
         clear(repository, path, session.branch)
-        return restore_held(session, repository, path, record)
+        try:
+            return restore_held(session, repository, path, record)
+        except BaseException:
+            held.unfinished = True
+            clear(repository, path, session.branch)
+            held.unfinished = False
+            raise
 
 
 def restore_held(session: Session, repository: Repository, path: Path, record: Record | None) -> Path:
