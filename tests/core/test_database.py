@@ -84,6 +84,28 @@ def test_a_damaged_file_is_named_and_left_as_it_is(path: Path, damage: Callable[
     assert path.read_bytes() == data
 
 
+@pytest.mark.parametrize("word", [b"CREATE TABLE sessions", b"x" * 40])
+def test_text_that_is_none_is_damage(path: Path, word: bytes) -> None:
+    """SQLite quotes a damaged schema in its message, which is no text either."""
+    data = path.read_bytes().replace(word, b"\xc5" * len(word))
+    path.write_bytes(data)
+    with pytest.raises(StoreError, match="is damaged"):
+        everything(path)
+    assert path.read_bytes() == data
+
+
+SAMPLES = sorted((Path(__file__).parents[1] / "torture" / "samples").glob("*.db"))
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.stem)
+def test_a_database_that_an_older_version_has_written_is_read(tmp_path: Path, sample: Path) -> None:
+    (tmp_path / "rouser.db").write_bytes(sample.read_bytes())
+    with Store(tmp_path) as store:
+        (session,) = store.sessions()
+        assert session.task == f"kept since version {sample.stem}"
+        store.update(session, "touched")
+
+
 def test_an_empty_file_is_a_damaged_database_not_a_new_one(path: Path) -> None:
     path.write_bytes(b"")
     with pytest.raises(StoreError, match="it is empty"):

@@ -25,6 +25,8 @@ def translated(path: Path) -> Iterator[None]:
         raise StoreError(_operational(path, error)) from error
     except sqlite3.DatabaseError as error:
         raise StoreError(damaged(path, str(error))) from error
+    except UnicodeDecodeError as error:  # SQLite's own message quotes the damage, and sqlite3 cannot decode it
+        raise StoreError(damaged(path, "what should be text is not")) from error
 
 
 def damaged(path: Path, reason: str) -> str:
@@ -36,6 +38,8 @@ def damaged(path: Path, reason: str) -> str:
 
 
 def _operational(path: Path, error: sqlite3.OperationalError) -> str:
+    if "Could not decode to UTF-8" in str(error):
+        return damaged(path, "what should be text is not")
     name = getattr(error, "sqlite_errorname", "")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return f"the session database {path} stayed locked by another process for {_BUSY_SECONDS:.0f} s. Try again."
