@@ -51,3 +51,14 @@ def test_a_plan_tells_what_is_not_committed(world: World) -> None:
     assert "1 file changed, not committed" in planned.err
     assert "nothing was changed" in planned.err
     assert world.show(session["id"])["status"] == "killed"
+
+
+def test_restoring_several_on_a_terminal_leaves_a_line_for_each_and_no_trace_of_the_progress(world: World) -> None:
+    names = ("api", "web", "cli")
+    for name in names:
+        world.ok("spawn", "", "--name", name, "--", *world.agent)
+    world.kill_server()
+    seen = on_a_terminal(world, 100, "rouser", "restore", "--all")
+    assert all(f"attach: rouser attach {name}" in seen for name in names)
+    assert "3 restored, 0 failed" in seen
+    assert "of 3" not in seen

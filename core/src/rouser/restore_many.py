@@ -84,6 +84,7 @@ class RestoreMany:
         self._finished: Final[queue.SimpleQueue[Result | BaseException]] = queue.SimpleQueue()
         self._guard: Final = threading.Lock()
         self._changing: Final[dict[str, None]] = {}
+        self._under_way: Final[dict[str, float]] = {}
         self._reported = 0
 
     def run(self) -> Iterator[Result]:
@@ -116,6 +117,17 @@ class RestoreMany:
         with self._guard:
             return list(self._changing)
 
+    @property
+    def under_way(self) -> dict[str, float]:
+        """The restores that have begun and not ended, as they were asked for, and when by ``time.monotonic``."""
+        with self._guard:
+            return dict(self._under_way)
+
+    @property
+    def reported(self) -> int:
+        """How many results there were so far."""
+        return self._reported
+
     def _next(self, seconds: float | None = None) -> Result:
         result = self._finished.get(timeout=seconds)
         self._reported += 1
@@ -133,7 +145,9 @@ class RestoreMany:
         with self._guard:
             if not self._waiting:
                 return None
-            return self._waiting.popleft()
+            target = self._waiting.popleft()
+            self._under_way[target.text] = time.monotonic()
+            return target
 
     def _work(self) -> None:
         while (target := self._take()) is not None:
@@ -141,6 +155,9 @@ class RestoreMany:
                 self._finished.put(self._one(target))
             except BaseException as error:  # a defect of ours must not vanish with its thread
                 self._finished.put(error)
+            finally:
+                with self._guard:
+                    del self._under_way[target.text]
 
     def _one(self, target: Target) -> Result:
         try:

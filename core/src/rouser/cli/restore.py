@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,7 @@ def command(
     from dataclasses import replace
 
     from rouser.cli.output import say, write_json
+    from rouser.cli.progress import shown
     from rouser.cli.state import opened
     from rouser.errors import PartialFailureError
     from rouser.restore_many import RestoreMany
@@ -66,13 +67,14 @@ def command(
         interrupted = False
         try:
             # A plan is read as a whole, in the order of the sessions; results are wanted as they come.
-            stream = _in_order(many.run(), targets) if dry_run else many.run()
-            _collect(stream, results, dry_run=dry_run, alone=len(sessions) == 1)
+            with shown(many, len(targets)) as tell:
+                stream = _in_order(many.run(), targets) if dry_run else many.run()
+                _collect(stream, results, tell, dry_run=dry_run, alone=len(sessions) == 1)
         except KeyboardInterrupt:
             interrupted = True
             if many.unfinished:
                 say("interrupted: finishing what has begun (Ctrl-C again to leave it)")
-            _collect(many.stop(), results, dry_run=dry_run)
+            _collect(many.stop(), results, say, dry_run=dry_run)
             for text in many.unfinished:
                 say(f"  {text[:8]}  left under way. Complete it: rouser restore {text[:8]}")
         if as_json:
@@ -104,17 +106,22 @@ def _targets(state: State, sessions: tuple[str, ...], everything: bool) -> list[
     return died(views)
 
 
-def _collect(stream: Iterable[Result], results: list[Result], *, dry_run: bool, alone: bool = False) -> None:
+def _collect(
+    stream: Iterable[Result],
+    results: list[Result],
+    tell: Callable[[str], None],
+    *,
+    dry_run: bool,
+    alone: bool = False,
+) -> None:
     """Take in results and report each as it comes; the failure of one asked for alone is reported at the end."""
     for result in stream:
         results.append(result)
         if result.error is None or not alone:
-            _report(result, dry_run=dry_run)
+            _report(result, tell, dry_run=dry_run)
 
 
-def _report(result: Result, *, dry_run: bool) -> None:
-    from rouser.cli.output import say
-
+def _report(result: Result, say: Callable[[str], None], *, dry_run: bool) -> None:
     if result.outcome is None:
         label = result.text[:8]
         say(f"  {label}  ✗ {str(result.error).removeprefix(f'{label}: ')}")
