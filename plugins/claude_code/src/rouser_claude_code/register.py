@@ -7,6 +7,7 @@ lives, known by its start time.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -70,18 +71,32 @@ def starting(conversation_id: str) -> int | None:
 
     It holds the conversation, though it may not have registered yet.
     """
-    for directory in Path("/proc").glob("[0-9]*"):
+    for pid in _named_claude():
         with suppress(OSError):
-            if (directory / "comm").read_bytes() != _COMM:
-                continue
-            words = (directory / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            named = any(
-                word in _NAMING and words[number + 1] == conversation_id for number, word in enumerate(words[:-1])
-            )
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+            pairs = itertools.pairwise(words)
+            named = any(option in _NAMING and value == conversation_id for option, value in pairs)
             joined = any(f"{option}={conversation_id}" in words for option in _NAMING)
-            if (named or joined) and start_time(int(directory.name)) is not None:
-                return int(directory.name)
+            if (named or joined) and start_time(pid) is not None:
+                return pid
     return None
+
+
+def _named_claude() -> Iterator[int]:
+    """Yield the processes of that name; there may be hundreds of others, and a restore waits for this."""
+    try:
+        pids = [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdecimal()]
+    except OSError:  # no such thing on this system
+        return
+    for pid in pids:
+        with suppress(OSError):
+            descriptor = os.open(f"/proc/{pid}/comm", os.O_RDONLY)
+            try:
+                name = os.read(descriptor, len(_COMM) + 1)
+            finally:
+                os.close(descriptor)
+            if name == _COMM:
+                yield pid
 
 
 def died_since(home: Path, conversation_id: str, since: datetime | None) -> bool:
