@@ -33,7 +33,7 @@ def damaged(path: Path, reason: str) -> str:
     """Return the message for a database that cannot be read."""
     return (
         f"the session database {path} is damaged ({reason}). Nothing was changed. "
-        "Put a backup in its place, or move it away to start anew."
+        "Save what is readable: rouser doctor --salvage NEW.db, or put a backup in its place."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
+from typing import Final
 
 from rouser.errors import PluginError, RouserError
 from rouser.host import Host
@@ -11,6 +12,10 @@ from rouser.loader import PluginState
 from rouser.models import Diagnosis, Session
 from rouser.providers import Runtime, Workspace
 from rouser.store import Store
+
+_SALVAGE: Final = (
+    "save what is readable: rouser doctor --salvage NEW.db, and put that in its place; or a backup, if you have one"
+)
 
 
 def examine(host: Host, store: Store) -> list[Diagnosis]:
@@ -20,7 +25,8 @@ def examine(host: Host, store: Store) -> list[Diagnosis]:
         sessions = store.sessions()
         problems = store.check_integrity()
     except RouserError as error:
-        findings.append(Diagnosis(subject="database", ok=False, message=str(error)))
+        remedy = _SALVAGE if "is damaged" in str(error) else ""
+        findings.append(Diagnosis(subject="database", ok=False, message=str(error), remedy=remedy))
         sessions = []
     else:
         findings.append(_database(store, sessions, problems))
@@ -56,7 +62,7 @@ def _database(store: Store, sessions: list[Session], problems: list[str]) -> Dia
             subject="database",
             ok=False,
             message=f"{store.path} is damaged: {problems[0]}",
-            remedy="put a backup in its place, or move it away to start anew",
+            remedy=_SALVAGE,
         )
     count = "1 session" if len(sessions) == 1 else f"{len(sessions)} sessions"
     return Diagnosis(subject="database", ok=True, message=f"sound, {count}")

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 
 @click.command("doctor")
+@click.option(
+    "--salvage",
+    "target",
+    type=click.Path(path_type=Path),
+    help="Save what is readable of a damaged database into a new file, and look at nothing else.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print an array of findings as JSON.")
-def command(as_json: bool) -> None:
+def command(target: Path | None, as_json: bool) -> None:
     """Check the state directory, the database, every plugin, and look for what no session owns.
 
     Exits with 1 when something is not as it should be; each finding says how to mend it.
@@ -16,6 +24,9 @@ def command(as_json: bool) -> None:
     from rouser.cli.state import opened
     from rouser.doctor import examine
 
+    if target is not None:
+        _salvage(target, as_json=as_json)
+        return
     with opened() as state:
         findings = examine(state.host, state.store)
         state.host.problems.clear()  # they are among the findings
@@ -34,3 +45,19 @@ def command(as_json: bool) -> None:
                 click.echo(printable(f"  {'':<{width}}  {item.remedy}"))
     if not all(item.ok for item in findings):
         raise SystemExit(1)
+
+
+def _salvage(target: Path, *, as_json: bool) -> None:
+    from rouser.cli.output import say, write_json
+    from rouser.paths import state_directory
+    from rouser.salvage import salvage
+    from rouser.store import Store
+
+    source = Store(state_directory()).path
+    saved = salvage(source, target.absolute())
+    say(f"saved {saved.sessions} sessions and {saved.history} lines of history from {source} in {target}")
+    for lost in saved.lost:
+        say(f"lost: the record of session {lost}")
+    say(f"if that is what you want, move {source} away, with -wal and -shm beside it, and {target} in its place")
+    if as_json:
+        write_json({"sessions": saved.sessions, "history": saved.history, "lost": list(saved.lost)})
