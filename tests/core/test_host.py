@@ -125,7 +125,7 @@ class TestFailures:
             raise RuntimeError("can't start new thread")
 
         monkeypatch.setattr(threading.Thread, "start", start)
-        monkeypatch.setattr("rouser.deadline._own.worker", None)
+        monkeypatch.setattr("rouser.deadline._own.idle", None)
         with pytest.raises(PluginCallError, match="could not be called"):
             stage.host.call("runtime", "runtime_is_alive", handle="x")
 

@@ -68,6 +68,7 @@ REASONS: dict[str, Callable[[str], object]] = {
     "it needs a Slurm cluster": re.compile(r"rouser (spawn .*--runtime slurm|(ls|attach|send|restore|kill)\b)").match,
     "it needs conversations that were started by hand": re.compile(r"rouser (discover|adopt)\b").match,
     "it is a step of .ci/run": _is_checked_by_ci,
+    "it takes minutes, and what it prints depends on the machine": re.compile(r"make bench").match,
     "it changes what the machine starts": re.compile(r"(systemctl --user|journalctl --user|loginctl) ").match,
 }
 """What a block may not be run for, and how to tell that a line of it really is of that sort."""

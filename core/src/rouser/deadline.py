@@ -99,17 +99,31 @@ class _Worker:
             del call  # what was called with, and what came back, is not kept until the next call
 
 
-class _Own(threading.local):
-    """The worker of each thread that makes calls; a thread has one, as it waits for each call to return."""
+class _Idle:
+    """The worker that a thread keeps for its next call; ends with that thread, whose last reference this is."""
 
-    worker: _Worker | None = None
+    __slots__ = ("worker",)
+
+    def __init__(self, worker: _Worker) -> None:
+        self.worker: Final = worker
 
     def __del__(self) -> None:
-        if self.worker is not None:
-            self.worker.end()
+        self.worker.end()
+
+
+class _Own(threading.local):
+    """What each thread that makes calls has of its own; one worker will do, as it waits for each call to return."""
+
+    idle: _Idle | None = None
 
 
 _own: Final = _Own()
+
+
+def _borrowed() -> _Idle:
+    """Return this thread's worker, which is nobody's unless it is put back into :data:`_own` after the call."""
+    idle, _own.idle = _own.idle, None
+    return idle or _Idle(_Worker())
 
 
 def call_within(seconds: float, function: Callable[[], T]) -> T:
@@ -123,15 +137,11 @@ def call_within(seconds: float, function: Callable[[], T]) -> T:
     :raises DeadlineExceededError: the call has not returned; it goes on in its thread.
     :raises BaseException: whatever ``function`` raised, ``SystemExit`` included.
     """
-    worker, _own.worker = _own.worker or _Worker(), None
+    idle = _borrowed()
     call = _Call(function, seconds)
-    worker.make(call)
-    try:
-        result = call.wait(seconds)
-    except BaseException:
-        worker.end()
-        raise
-    _own.worker = worker
+    idle.worker.make(call)
+    result = call.wait(seconds)
+    _own.idle = idle
     return result
 
 
@@ -178,20 +188,15 @@ def call_each_within(seconds: float, functions: Sequence[Callable[[], T]]) -> li
     outcomes: list[T | Exception] = []
     while len(outcomes) < len(functions):
         each: _Each[T] = _Each(functions[len(outcomes) :], seconds)
-        worker, _own.worker = _own.worker or _Worker(), None
+        idle = _borrowed()
         call = _Call(each.run, seconds)
-        worker.make(call)
-        try:
-            while not call.ends_within(max(0.0, left := each.left())) and left > 0:
-                pass
-            finished = left > 0 or len(each.outcomes) == len(functions) - len(outcomes)
-        except BaseException:
-            worker.end()
-            raise
+        idle.worker.make(call)
+        while not call.ends_within(max(0.0, left := each.left())) and left > 0:
+            pass
+        finished = left > 0 or len(each.outcomes) == len(functions) - len(outcomes)
         outcomes += each.outcomes
         if finished:
-            _own.worker = worker
+            _own.idle = idle
         else:
-            worker.end()
             outcomes.append(DeadlineExceededError())
     return outcomes

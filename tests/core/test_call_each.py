@@ -1,0 +1,71 @@
+"""Many calls for the price of one thread: each with its own deadline, none harmed by another."""
+
+import threading
+import time
+
+import pytest
+
+from rouser import time_left
+from rouser.deadline import DeadlineExceededError, call_each_within, call_within
+
+
+def raiser():
+    raise ValueError("broken")
+
+
+def test_each_gets_its_own_answer_in_order():
+    assert call_each_within(5, [lambda number=number: number for number in range(50)]) == list(range(50))
+
+
+def test_one_that_raises_harms_no_other():
+    first, second, third = call_each_within(5, [lambda: 1, raiser, lambda: 3])
+    assert (first, str(second), third) == (1, "broken", 3)
+
+
+def test_one_that_hangs_costs_its_own_deadline_only_and_the_rest_are_made():
+    over = threading.Event()
+    begun = time.monotonic()
+    try:
+        outcomes = call_each_within(0.3, [lambda: 1, lambda: over.wait(60), lambda: 3, lambda: 4])
+    finally:
+        over.set()
+    assert [type(outcome) for outcome in outcomes] == [int, DeadlineExceededError, int, int]
+    assert time.monotonic() - begun < 30
+
+
+def test_each_has_the_whole_time_though_all_together_take_longer():
+    assert call_each_within(0.5, [lambda: time.sleep(0.05)] * 20) == [None] * 20
+
+
+def test_each_is_told_the_time_that_it_has_left():
+    left = call_each_within(20, [time_left] * 3)
+    assert all(15 < seconds <= 19 for seconds in left)
+
+
+def test_all_are_made_in_one_thread_which_makes_the_next_call_too():
+    threads = call_each_within(5, [threading.get_ident] * 3)
+    assert {*threads, call_within(5, threading.get_ident)} == {threads[0]}
+    assert threads[0] != threading.get_ident()
+
+
+def test_a_thread_that_hangs_is_not_used_again():
+    over = threading.Event()
+    try:
+        with pytest.raises(DeadlineExceededError):
+            call_within(0.05, lambda: over.wait(60))
+        assert call_within(10, lambda: "next") == "next"
+    finally:
+        over.set()
+
+
+def test_the_thread_ends_with_the_one_that_it_worked_for():
+    found = []
+
+    def work():
+        call_within(10, lambda: found.append(threading.current_thread()))
+
+    caller = threading.Thread(target=work)
+    caller.start()
+    caller.join(10)
+    found[0].join(10)
+    assert not found[0].is_alive()
