@@ -15,6 +15,7 @@ _SHARE: Final = 0.9  # of the time that is left; the rest is for ending the prog
 _AT_ONCE: Final = 8
 # Where rouser itself runs in a job, these would direct what it starts to that job.
 _OF_A_JOB: Final = ("SLURM", "SBATCH_", "SRUN_", "SQUEUE_", "SCANCEL_", "SALLOC_", "PMI")
+_KEPT: Final = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "TERM")
 _NOISE: Final = ("error: ", "fatal: ")
 
 
@@ -48,9 +49,8 @@ class Slurm:
         return [program, *([f"--clusters={self.cluster}"] if self.cluster else []), *arguments]
 
     def environment(self) -> dict[str, str]:
-        """Return the environment that the programs get."""
-        environment = {name: value for name, value in os.environ.items() if not is_of_a_job(name)}
-        return {**environment, **self.added()}
+        """Return the environment that the programs get, and that a job gets from sbatch: nobody's secrets."""
+        return {**{name: os.environ[name] for name in _KEPT if name in os.environ}, **self.added()}
 
     def added(self) -> Mapping[str, str]:
         """Return the variables that the programs need besides what every program has."""

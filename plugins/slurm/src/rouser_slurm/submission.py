@@ -78,7 +78,7 @@ def _flags(settings: Settings, generation: Generation, name: str, options: Mappi
         "--nodes=1",
         "--ntasks=1",
         "--no-requeue",  # it would start the old command anew, behind rouser's back
-        "--export=NIL",  # the agent's environment goes its own, private way
+        "--export=ALL",  # of the little that sbatch gets; anything else has the node start a login shell, for seconds
         "--chdir=/",
         "--input=/dev/null",
         "--open-mode=append",
