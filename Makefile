@@ -89,6 +89,9 @@ slurm:
 	    echo "error: $$missing is not installed; as root on Debian: apt-get install slurm-wlm munge" >&2; exit 1; \
 	fi
 
+strace:
+	@command -v strace >/dev/null || { echo "error: strace is not installed; install it with your system's package manager" >&2; exit 1; }
+
 # One native binary in a package of its own for each platform; the package around it would only pick one.
 $(CLIENT): | npm
 	$(INSTALL) --prefix $(@D) \

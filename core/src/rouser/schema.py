@@ -73,7 +73,8 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX sessions_by_branch ON sessions (branch)",
     ),
 )
-"""What brings a database from version N to N + 1, at index N. Never change one that was released; add another.
+"""What brings a database from version N to N + 1, at index N. Never change one that was released; add another, and
+keep a sample of what it makes, see ``tests/torture/make_sample.py``.
 
 A new column of sessions begins as NULL or ``{}``: those count for nothing in a record's checksum, so that the
 checksums of older records stay true.
