@@ -192,21 +192,43 @@ def test_a_record_from_before_there_were_checksums_is_read_and_gets_one_when_it_
     assert [key for key, value in found.items() if value is not None] == [first.id]
 
 
+def swap_in_index(path: Path, name: str, one: bytes, other: bytes) -> None:
+    """Have an index lead to one session where it should lead to another."""
+    connection = sqlite3.connect(path)
+    root = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (name,)).fetchone()[0]
+    size = connection.execute("PRAGMA page_size").fetchone()[0]
+    connection.close()
+    data, start = path.read_bytes(), (root - 1) * size
+    index = data[start : start + size]
+    swapped = index.replace(one, b"?" * len(one)).replace(other, one).replace(b"?" * len(one), other)
+    assert swapped != index
+    path.write_bytes(data[:start] + swapped + data[start + size :])
+
+
 def test_an_index_that_leads_to_another_session_is_noticed(path: Path) -> None:
     """Otherwise `rouser kill ID` would end another session than it names, without SQLite noticing anything."""
     with Store(path.parent) as store:
         one, other = store.sessions()[:2]
-    data = path.read_bytes()
-    connection = sqlite3.connect(path)
-    pages = dict(connection.execute("SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 0"))
-    size = connection.execute("PRAGMA page_size").fetchone()[0]
-    connection.close()
-    start = (pages["sqlite_autoindex_sessions_1"] - 1) * size
-    index = data[start : start + size]
-    swapped = index.replace(one.id.encode(), b"?" * 36).replace(other.id.encode(), one.id.encode())
-    path.write_bytes(data[:start] + swapped.replace(b"?" * 36, other.id.encode()) + data[start + size :])
+    swap_in_index(path, "sqlite_autoindex_sessions_1", one.id.encode(), other.id.encode())
     with Store(path.parent) as store, pytest.raises(StoreError, match="its checksum does not match"):
         store.get(one.id)
+
+
+def test_an_index_of_names_that_leads_to_another_session_is_noticed(path: Path) -> None:
+    with Store(path.parent) as store:
+        for name in ("one-name", "two-name"):
+            store.add(make_session(path.parent, name=name), "added")
+    swap_in_index(path, "sessions_by_name", b"one-name\x09", b"one-name\x0a")  # the numbers of the rows
+    with Store(path.parent) as store, pytest.raises(StoreError, match="an index leads to another session"):
+        store.find("one-name")
+
+
+def test_a_message_about_damage_is_one_line(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"project_id TEXT", b"project_id `EXT"))
+    with pytest.raises(StoreError, match="is damaged") as caught:
+        everything(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_history_that_makes_no_sense_is_named(path: Path) -> None:

@@ -80,8 +80,8 @@ def _lost_work(lab: Lab, before: dict[str, dict[str, Any]], *, removed: bool, wo
 def continue_after(lab: Lab, next_: Next, *, branches: bool) -> tuple[str | None, str | None]:
     """Run the command that comes next; return what is wrong with it or its outcome, and what it left behind.
 
-    :param branches: whether a branch without a session is something left behind; where git could not tell whether
-        there is work on one, it stays.
+    :param branches: whether a branch without a session, and git's own lock on a new worktree, are something left
+        behind; a git that could not tell whether there is work on a branch, or whose disk fails, leaves them.
     """
     if VICTIM not in lab.records():
         next_ = Next(SPAWN, runs=True)
@@ -130,7 +130,7 @@ def _leftovers(lab: Lab, *, branches: bool) -> list[str]:
     found += sorted(str(path) for path in git.rglob("*.lock"))
     worktrees = {path.name for path in map(path_of, records.values()) if path}
     for entry in sorted((git / "worktrees").glob("*")):
-        if entry.name not in worktrees or (entry / "locked").exists():
+        if entry.name not in worktrees or (branches and (entry / "locked").exists()):
             found.append(str(entry))
     there = {path.name for path in (git / "refs" / "heads" / "rouser").glob("*")}
     if branches:

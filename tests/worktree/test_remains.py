@@ -188,3 +188,10 @@ def test_a_lock_of_a_git_that_died_during_a_restore_is_not_in_the_way_of_the_nex
     assert not lock.exists()
     plugin.workspace_restore(session, path)
     assert (path / "a.txt").exists()
+
+
+def test_a_lock_that_git_could_not_take_off_again_is_not_the_users(repo, plugin, spawn, session):
+    path = spawn(session)
+    (repo.path / ".git" / "worktrees" / path.name / "locked").write_text("initializing\n")
+    plugin.workspace_destroy(path, force=False)
+    assert nothing_but(path.parent)

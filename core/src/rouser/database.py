@@ -32,7 +32,7 @@ def translated(path: Path) -> Iterator[None]:
 def damaged(path: Path, reason: str) -> str:
     """Return the message for a database that cannot be read."""
     return (
-        f"the session database {path} is damaged ({reason}). Nothing was changed. "
+        f"the session database {path} is damaged ({' '.join(reason.split()):.200}). Nothing was changed. "
         "Save what is readable: rouser doctor --salvage NEW.db, or put a backup in its place."
     )
 

@@ -171,6 +171,8 @@ class Store:
         if any("\ud800" <= char <= "\udfff" for char in text):
             raise SessionNotFoundError("no session has an id or name that is not valid UTF-8. See: rouser ls")
         exact = self._select("WHERE id = ?1 OR name = ?1", (text,))
+        if any(text not in {session.id, session.name} for session in exact):  # SQLite does not look again
+            raise StoreError(damaged(self.path, "an index leads to another session"))
         if len(exact) == 1:
             return exact[0]
         prefix = text.lower()

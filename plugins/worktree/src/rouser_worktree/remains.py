@@ -49,6 +49,12 @@ def clear(repository: Repository, path: Path, branch: str) -> None:
         file.unlink(missing_ok=True)
 
 
+def is_locked(private: Path) -> bool:
+    """Return whether the user has locked a worktree; git does so itself while it adds one, and says so."""
+    file = private / "locked"
+    return file.exists() and file.read_text().strip() != "initializing"
+
+
 def _half_entries(common: Path, path: Path, since: float) -> Iterator[Path]:
     """Yield the private directories of the worktree that lack what git needs to make sense of them."""
     ours = find_private(common, path)
@@ -80,7 +86,7 @@ def _identity(file: Path, since: float) -> tuple[int, int] | None:
     """Return what tells a file from a later one of its name; None when it is gone, or older than ``since``."""
     try:
         status = os.lstat(file)
-        if file.name == "locked" and file.read_text().strip() != "initializing":  # by the user, for good
+        if file.name == "locked" and is_locked(file.parent):
             return None
     except FileNotFoundError:
         return None

@@ -11,7 +11,7 @@ from rouser_worktree.library import GitFailedError
 from rouser_worktree.links import Link, find_private, is_repository, points_nowhere, read_link, write_link
 from rouser_worktree.locks import Held, making, tidy
 from rouser_worktree.records import Record, forget, read_record
-from rouser_worktree.remains import clear
+from rouser_worktree.remains import clear, is_locked
 from rouser_worktree.repository import Repository
 from rouser_worktree.work import look, own_commits, stranded_commit
 
@@ -71,8 +71,9 @@ def _remove_directory(repository: Repository, path: Path, record: Record, *, for
         work = look(path, link, record.start, submodules=True)
         if not work.is_clean:
             raise HookError(f"{path}: {work}; commit and push it, or use --force")
-        if (link.private / "locked").exists():
+        if is_locked(link.private):
             raise HookError(f"{path} is locked; unlock it (git worktree unlock {path}), or use --force")
+        (link.private / "locked").unlink(missing_ok=True)
         # git looks once more by itself, but refuses any submodule unless it is forced.
         arguments = ["--force"] if (link.private / "modules").exists() or (path / ".gitmodules").exists() else []
     try:
