@@ -21,7 +21,7 @@ SLURM_ROUNDS ?= 2
 PARTS ?=
 QUICK ?=
 
-.PHONY: demo test test-agents test-slurm drill torture bench bench-compare lint docs format wheels clean git npm tmux slurm strace
+.PHONY: demo test test-agents test-slurm bench-slurm drill torture bench bench-compare lint docs format wheels clean git npm tmux slurm strace
 .DEFAULT_GOAL := demo
 
 demo: $(READY) git  ## Watch terminated sessions come back.
@@ -40,6 +40,9 @@ drill: $(READY) git tmux $(CLIENT)  ## Crash and restore sessions of the real Cl
 test-slurm: $(READY) git tmux slurm  ## Run the tests of the Slurm runtime, and SLURM_ROUNDS of its drill, on private clusters.
 	ROUSER_TEST_SLURM=1 $(BIN)/pytest -n 3 tests/slurm $(ARGS)
 	cd tests && ../$(BIN)/python -m slurm.drill --rounds $(SLURM_ROUNDS)
+
+bench-slurm: $(READY) git tmux slurm  ## Time a hundred sessions on a private cluster against plain Slurm.
+	cd tests && ../$(BIN)/python -m slurm.bench
 
 torture: $(READY) git tmux strace  ## Break everything, everywhere, and count; PARTS="a b" chooses, QUICK=1 tries a few of each.
 	cd tests && ../$(BIN)/python -m torture $(if $(QUICK),--quick) $(PARTS)

@@ -88,18 +88,16 @@ class Judge:
         return False if expired else None
 
     def _listed(self, job: Job, *, renewed: bool, expired: bool) -> bool | HookError | None:
-        if job.phase is Phase.SUSPENDED:
-            return True
-        if job.phase is Phase.RUNNING:
-            if renewed:
-                return True
-            return HookError(
-                f"job {job.id} runs on {job.nodes} for Slurm, but has not renewed its lease for {self._limit} s or more"
-            )
         if job.phase is Phase.OVER:
             return False if expired else None
         if job.phase is Phase.ENDING:
             return None
+        if renewed or job.phase is Phase.SUSPENDED:  # the list may be a second old, and not know that the job began
+            return True
+        if job.phase is Phase.RUNNING:
+            return HookError(
+                f"job {job.id} runs on {job.nodes} for Slurm, but has not renewed its lease for {self._limit} s or more"
+            )
         return HookError(f"job {job.id} is {job.state} ({job.reason or 'no reason given'})")
 
 
