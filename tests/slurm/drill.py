@@ -75,7 +75,7 @@ class Round:
 
         with ThreadPoolExecutor(3) as pool:
             ids = list(pool.map(spawn, range(SESSIONS)))
-        wait_for(lambda: all(living(self.witness, session) for session in ids), "all agents live")
+        wait_for(lambda: all(living(self.witness, session) for session in ids), "all agents live", seconds=120)
         return ids
 
     def _lose_nodes(self, ids: list[str]) -> None:
@@ -104,7 +104,7 @@ class Round:
                 f"{what}: {len(lost)} died, {len(restored)} were restored: {answer.err.strip()[-600:]}"
             )
         with suppress(AssertionError):  # a restore returns when the agent was started, before it has left a trace
-            wait_for(lambda: all(living(self.witness, session) for session in wanted), "all live again")
+            wait_for(lambda: all(living(self.witness, session) for session in wanted), "all live again", seconds=60)
         for session in wanted:
             now = living(self.witness, session)
             if len(now) != 1 or (now != before[session]) != (session in lost):
