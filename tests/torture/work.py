@@ -1,0 +1,220 @@
+"""Random sequences of edits, commits, crashes, deletions and restores; every byte that was snapshotted is looked for."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from torture.tally import Tally
+
+TITLE = "work that was snapshotted, through edits, commits, crashes, deletions and restores"
+
+KEPT = "every byte that a snapshot was taken of is in it until the end"
+BACK = "a lost workspace comes back with its branch and the uncommitted work of its newest snapshot"
+REMOVED = "a session that is removed by force leaves its last work as a snapshot"
+
+_SECONDS = 120
+_NAMES = ("a.txt", "b", "sub/c", "sub/deep/d", "odd\nname", " e ", "run")
+_ROUNDS = 2
+
+Files = dict[str, bytes]
+
+
+class _Sequence:
+    """One session, what its workspace has to hold, and what each of its snapshots has to hold."""
+
+    def __init__(self, tally: Tally, root: Path, seed: int) -> None:
+        self.tally, self.root, self.seed = tally, root, seed
+        self.chance = random.Random(seed)
+        self.repository = root / "shop"
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "ROUSER_"))},
+            "ROUSER_HOME": str(root / "home"),
+            "ROUSER_CONFIG": str(root / "none.toml"),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            **{f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+        }
+        self.committed: Files = {}
+        self.snapshots: dict[int, tuple[Files, Files]] = {}
+        self.id, self.path = "", root
+
+    def git(self, *arguments: str, at: Path | None = None) -> bytes:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=at or self.repository,
+            env=self.environment,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            raise AssertionError(f"git {arguments}: {done.stderr.decode(errors='replace')}")
+        return done.stdout
+
+    def rouser(self, *arguments: str, killed: bool = False) -> subprocess.CompletedProcess[bytes] | None:
+        """Run a command to its end, or to a SIGKILL at some moment of it."""
+        command = [sys.executable, "-m", "rouser", *arguments]
+        if not killed:
+            return subprocess.run(command, env=self.environment, capture_output=True, timeout=_SECONDS, check=False)
+        process = subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(self.chance.uniform(0.05, 0.6))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        return None
+
+    def must(self, promise: str, *arguments: str) -> bool:
+        """Run a command that has to succeed; count a violation if it does not."""
+        done = self.rouser(*arguments)
+        if done is None or not done.returncode:
+            return True
+        self.tally.case(
+            promise, f"seed {self.seed}: rouser {arguments[0]}: {done.stderr.decode(errors='replace')[-300:]}"
+        )
+        return False
+
+    def files(self) -> Files:
+        found = {}
+        for place in sorted(self.path.rglob("*")):
+            if place.is_file() and place.relative_to(self.path).parts[0] != ".git":
+                found[str(place.relative_to(self.path))] = place.read_bytes()
+        return found
+
+    def run(self) -> None:
+        if not self._begin():
+            return
+        for _ in range(_ROUNDS):
+            self._work()
+            if not self._lose_and_restore():
+                return
+        self._remove()
+
+    def _begin(self) -> bool:
+        self.repository.mkdir(parents=True)
+        self.git("init", "-q")
+        (self.repository / "a.txt").write_text("begin\n")
+        self.git("add", "-A")
+        self.git("commit", "-qm", "Begin")
+        options = ("--repo", str(self.repository), "--agent", "command", "--runtime", "process", "--name", "work")
+        if not self.must(BACK, "spawn", "", *options, "--workspace", "worktree", "--", "cat"):
+            return False
+        (self.path,) = (path for path in (self.root / "home" / "worktrees" / "shop").iterdir() if path.is_dir())
+        self.committed = self.files()
+        self.id = next((self.root / "home" / "worktrees" / "shop").glob(".*.json")).read_text().split('"')[3]
+        return self.must(BACK, "kill", "work")
+
+    def _work(self) -> None:
+        for _ in range(self.chance.randrange(3, 8)):
+            action = self.chance.choice([self._edit] * 4 + [self._commit, self._snapshot, self._snapshot_killed])
+            action()
+        self._edit()
+        if not self.snapshots or self.chance.random() < 0.6:
+            self._snapshot()
+
+    def _edit(self) -> None:
+        file = self.path / self.chance.choice(_NAMES)
+        if file.exists() and self.chance.random() < 0.3:
+            file.unlink()
+        else:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(self.chance.randbytes(self.chance.randrange(0, 5000)))
+
+    def _commit(self) -> None:
+        self.git("add", "-A", at=self.path)
+        self.git("commit", "-q", "--allow-empty", "-m", "Work", at=self.path)
+        self.committed = self.files()
+
+    def _snapshot(self) -> None:
+        self.must(KEPT, "snapshot", "work")
+        self._note()
+
+    def _snapshot_killed(self) -> None:
+        self.rouser("snapshot", "work", killed=True)
+        self._note()
+
+    def _note(self) -> None:
+        """Take note of what the snapshots that are new have to hold: nothing has changed since they were taken."""
+        for name in self.git("for-each-ref", "--format=%(refname)", f"refs/rouser/{self.id}/").decode().split():
+            self.snapshots.setdefault(int(name.rpartition("/")[2]), (self.files(), dict(self.committed)))
+
+    def _lose_and_restore(self) -> bool:
+        way = self.chance.choice(["delete", "delete", "git", "branch"])
+        kept, base = self.snapshots[max(self.snapshots)]
+        if way == "delete":
+            shutil.rmtree(self.path)
+        else:
+            self.git("worktree", "remove", "--force", str(self.path))
+        if way == "branch":
+            self.git("branch", "-D", "rouser/work")
+            self.committed = dict(base)
+        for _ in range(self.chance.randrange(3)):
+            self.rouser("restore", "work", killed=True)
+        self.rouser("kill", "work")  # a restore that was killed may have come as far as the agent
+        if not self.must(BACK, "restore", "work"):
+            return False
+        wanted = self._wanted(kept, base)
+        found = self.files()
+        wrong = sorted(name for name in wanted | found if wanted.get(name) != found.get(name))
+        self.tally.check(BACK, not wrong, f"seed {self.seed}, {way}: {wrong} came back otherwise")
+        self.rouser("kill", "work")
+        self._note()
+        return not wrong
+
+    def _wanted(self, kept: Files, base: Files) -> Files:
+        """Return what has to come back: the branch, and over it what the snapshot had changed and no commit since."""
+        wanted = dict(self.committed)
+        for name in kept.keys() | base.keys():
+            if kept.get(name) != base.get(name) and self.committed.get(name) == base.get(name):
+                wanted.pop(name, None)
+                if name in kept:
+                    wanted[name] = kept[name]
+        return wanted
+
+    def _remove(self) -> None:
+        self._edit()
+        (self.path / "last").write_bytes(self.chance.randbytes(3000))
+        last = self.files()
+        self.rouser("rm", "work", "--force", killed=True)
+        done = self.rouser("rm", "work", "--force")
+        gone = done is not None and (not done.returncode or b"no session matches" in done.stderr)
+        self.tally.check(REMOVED, gone, f"seed {self.seed}: {done and done.stderr[-300:]!r}")
+        for name in self.git("for-each-ref", "--format=%(refname)", f"refs/rouser/{self.id}/").decode().split():
+            self.snapshots.setdefault(int(name.rpartition("/")[2]), (last, dict(self.committed)))
+        newest = self.snapshots[max(self.snapshots)][0]
+        self.tally.check(REMOVED, newest == last, f"seed {self.seed}: no snapshot of the last work")
+        self.git("gc", "-q", "--prune=now")
+        for number, (wanted, _) in self.snapshots.items():
+            found = self._content(f"refs/rouser/{self.id}/{number}")
+            lost = sum(len(data) for name, data in wanted.items() if found.get(name) != data)
+            self.tally.check(KEPT, found == wanted, f"seed {self.seed}: {lost} bytes of snapshot {number} are lost")
+
+    def _content(self, reference: str) -> Files:
+        found = {}
+        for line in self.git("ls-tree", "-r", "-z", reference).split(b"\0"):
+            if line:
+                facts, _, name = line.partition(b"\t")
+                found[os.fsdecode(name)] = self.git("cat-file", "blob", facts.split()[2].decode())
+        return found
+
+
+def run(tally: Tally, quick: bool) -> None:
+    def one(seed: int) -> None:
+        with tempfile.TemporaryDirectory(prefix="rw-") as scratch:
+            sequence = _Sequence(tally, Path(scratch).resolve(), seed)
+            try:
+                sequence.run()
+            except Exception as error:
+                tally.case(KEPT, f"seed {seed}: {type(error).__name__}: {error}")
+            finally:
+                sequence.rouser("rm", "work", "--force", "--no-snapshot")
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(one, range(15 if quick else 200)))
