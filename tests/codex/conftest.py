@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +13,6 @@ from typing import Any
 import pytest
 
 from rouser import Session, SessionStatus
-
-ID = "5b1e7a34-5a0c-4c52-9f0e-0d6f0a6f3c11"
 
 # A script's process has the script's name, as the client's has the client's.
 _CLIENT = """\
@@ -41,11 +40,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def make_session(tmp_path: Path) -> Callable[..., Session]:
     """Return a function that makes a session, spawned just now, from any fields."""
     (tmp_path / "shop").mkdir()
+    session_id = str(uuid.uuid4())  # seen by tests in other processes
 
     def make(**fields: Any) -> Session:
         now = datetime.now(UTC)
         values: dict[str, Any] = {
-            "id": ID,
+            "id": session_id,
             "project_id": "shop",
             "status": SessionStatus.SPAWNING,
             "agent": "codex",

@@ -26,8 +26,9 @@ ESCALATED = called("exec_command", cmd="make", sandbox_permissions="require_esca
         (started() + called("request_user_input", questions=[]), ActivityState.WAITING_INPUT),
         (started() + completed(error="no"), ActivityState.BLOCKED),
         (started() + completed() + '{"torn', ActivityState.READY),
+        (started(offset=-60), ActivityState.READY),
     ],
-    ids=["done", "begun", "tool", "asks", "answered", "question", "error", "torn"],
+    ids=["done", "begun", "tool", "asks", "answered", "question", "error", "torn", "cut off by a crash"],
 )
 def test_the_end_of_the_record_tells(home, make_session, client, more, state):
     session = make_session()

@@ -18,7 +18,7 @@ def shown(name: str) -> str:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("trust", "whether to trust the directory; answer it there: rouser attach 5b1e7a34"),
+        ("trust", "whether to trust the directory; answer it there: rouser attach"),
         ("login", "nobody is logged in"),
         ("approval", "whether it may run a command"),
         ("held", "another process has the conversation open"),

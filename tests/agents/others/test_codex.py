@@ -100,10 +100,8 @@ def test_a_client_that_was_killed_before_rouser_saw_it_is_still_told_apart(lab: 
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=20)
-    (pid,) = lab.clients()
-    os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not running(pid), "the client is gone")
     (session,) = lab.world.ls()
+    lab.kill_session(session)
     restored = lab.restore(session)
     assert (restored["resumed"], restored["prompt_sent"]) == (True, False)
     assert lab.send(session, "go on").code == 0

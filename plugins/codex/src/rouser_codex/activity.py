@@ -47,7 +47,7 @@ def _read(path: Path, client: processes.Client, now: datetime) -> ActivityState 
     if not turn:
         return None
     last = turn[0]
-    if last["type"] == "task_started":
+    if last["type"] == "task_started" and not _was_cut_off(last, client):
         asked = _unanswered(turn)
         if "request_user_input" in asked or ("require_escalated" in asked and not client.has_children):
             return ActivityState.WAITING_INPUT
@@ -56,6 +56,12 @@ def _read(path: Path, client: processes.Client, now: datetime) -> ActivityState 
         return ActivityState.BLOCKED
     silence = now - datetime.fromtimestamp(path.stat().st_mtime, UTC)
     return ActivityState.IDLE if silence >= IDLE_AFTER else ActivityState.READY
+
+
+def _was_cut_off(turn: dict[str, Any], client: processes.Client) -> bool:
+    """Return whether a turn began in an earlier process, which the client does not note when it resumes."""
+    started = client.started
+    return started is not None and rollouts.time_of(turn) < started
 
 
 def _unanswered(turn: list[dict[str, Any]]) -> str:
@@ -82,10 +88,11 @@ def _turn_in(data: bytes, *, is_whole: bool) -> list[dict[str, Any]]:
     lines = data.split(b"\n")
     after: list[dict[str, Any]] = []
     for line in reversed(lines if is_whole else lines[1:]):
-        payload = (rollouts.parse(line) or {}).get("payload")
+        record = rollouts.parse(line) or {}
+        payload = record.get("payload")
         if not isinstance(payload, dict) or "type" not in payload:
             continue
         if payload["type"] in {"task_started", "task_complete", "turn_aborted"}:
-            return [payload, *after]
+            return [payload | {"timestamp": record.get("timestamp")}, *after]
         after.append(payload)
     return []

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +39,15 @@ class Client:
         """Where it runs; None when it has ended."""
         with suppress(OSError):
             return Path(f"/proc/{self.pid}/cwd").readlink()
+        return None
+
+    @property
+    def started(self) -> datetime | None:
+        """When it was started, in UTC; None when it has ended. Field 22 of its ``stat``, see proc_pid_stat(5)."""
+        with suppress(OSError):
+            ticks = int(Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[19])
+            age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+            return datetime.fromtimestamp(time.time() - age, UTC)
         return None
 
     @property
