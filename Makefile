@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-DISTRIBUTIONS := core plugins/tmux plugins/worktree plugins/claude_code plugins/command plugins/process plugins/clone plugins/codex plugins/slurm
+DISTRIBUTIONS := core plugins/tmux plugins/worktree plugins/claude_code plugins/command plugins/process plugins/clone plugins/codex plugins/gemini plugins/slurm
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 BENCH_READY := .cache/bench/.ready
@@ -14,6 +14,8 @@ CLAUDE_VERSION := 2.1.330
 CLIENT := .cache/agents/claude-code-$(CLAUDE_VERSION)/claude
 CODEX_VERSION := 0.171.0
 CODEX := .cache/agents/codex-$(CODEX_VERSION)/codex
+GEMINI_VERSION := 0.61.0
+GEMINI := .cache/agents/gemini-$(GEMINI_VERSION)/gemini
 INSTALL := npm install --silent --no-audit --no-fund --no-save --ignore-scripts
 ROUNDS ?= 100
 SLURM_ROUNDS ?= 2
@@ -30,8 +32,8 @@ demo: $(READY) git  ## Watch terminated sessions come back.
 test: $(READY) git tmux  ## Run all tests.
 	$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
-test-agents: $(READY) git tmux $(CLIENT) $(CODEX)  ## Run the tests with real clients, against stand-ins for their APIs.
-	ROUSER_TEST_CLAUDE=$(abspath $(CLIENT)) ROUSER_TEST_CODEX=$(abspath $(CODEX)) \
+test-agents: $(READY) git tmux $(CLIENT) $(CODEX) $(GEMINI)  ## Run the tests with real clients, against stand-ins for their APIs.
+	ROUSER_TEST_CLAUDE=$(abspath $(CLIENT)) ROUSER_TEST_CODEX=$(abspath $(CODEX)) ROUSER_TEST_GEMINI=$(abspath $(GEMINI)) \
 	    $(BIN)/python tests/agents/isolate.py $(BIN)/pytest -n 2 tests/agents $(ARGS)
 
 drill: $(READY) git tmux $(CLIENT)  ## Crash and restore sessions of the real Claude Code, ROUNDS=100 times.
@@ -104,6 +106,10 @@ $(CLIENT): | npm
 $(CODEX): | npm
 	$(INSTALL) --prefix $(@D) "@openai/codex@$(CODEX_VERSION)-$$(node -p 'process.platform + "-" + process.arch')"
 	cd $(@D) && ln -sf node_modules/@openai/codex/vendor/*/bin/codex codex
+
+$(GEMINI): | npm
+	$(INSTALL) --prefix $(@D) "@google/gemini-cli@$(GEMINI_VERSION)"
+	cd $(@D) && ln -sf node_modules/.bin/gemini gemini
 
 # The wheels of what the distributions depend on are kept, so that tests can fill clean environments offline.
 $(READY): pyproject.toml core/pyproject.toml $(wildcard plugins/*/pyproject.toml)

@@ -161,6 +161,7 @@ class TestImports:
         "rouser_command",
         "rouser_process",
         "rouser_clone",
+        "rouser_gemini",
         "rouser_codex",
         "libtmux",
         "git",

@@ -22,10 +22,11 @@ DISTRIBUTIONS = (
     "plugins/command",
     "plugins/process",
     "plugins/clone",
+    "plugins/gemini",
     "plugins/codex",
 )
 
-MORE = ("rouser-codex",)
+MORE = ("rouser-codex", "rouser-gemini")
 
 THIRD_PARTY = '''
 """A runtime that needs nothing: a process of its own session, its input a named pipe."""
@@ -132,7 +133,7 @@ def clean() -> Iterator[Path]:
 def test_a_strangers_runtime_serves_by_name_alone(clean: Path, world: World) -> None:
     world.extra |= {"PATH": f"{clean}:/usr/bin:/bin", "JOBS": str(world.root / "jobs"), "ROUSER_RUNTIME": "jobs"}
     listed = {item["name"]: item for item in world.ok("plugins", "--json").json}
-    assert set(listed) == {"claude-code", "clone", "codex", "command", "jobs", "process", "tmux", "worktree"}
+    assert set(listed) == {"claude-code", "clone", "gemini", "codex", "command", "jobs", "process", "tmux", "worktree"}
     assert listed["jobs"] == {
         "name": "jobs",
         "kinds": ["runtime"],

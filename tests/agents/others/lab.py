@@ -59,12 +59,12 @@ class OtherLab:
     def clients(self) -> list[int]:
         """Return the pids of all processes of this world's clients."""
         marks = {f"HOME={self.user}".encode()}
-        own = os.path.realpath(self.program)
+        own = {self.program, os.path.realpath(self.program)}
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 if marks <= set((entry / "environ").read_bytes().split(b"\0")) and (
-                    own in (os.path.realpath(entry / "exe"), *(entry / "cmdline").read_text().split("\0"))
+                    own & {os.path.realpath(entry / "exe"), *(entry / "cmdline").read_text().split("\0")}
                 ):
                     found.append(int(entry.name))
         return found

@@ -1,0 +1,166 @@
+"""The Gemini CLI plugin of rouser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rouser import (
+    ActivityState,
+    AgentSpec,
+    Conversation,
+    Diagnosis,
+    DiscoveredConversation,
+    HookError,
+    PluginSpec,
+    PromptState,
+    Session,
+    SessionEventsSpec,
+    hookimpl,
+)
+from rouser_gemini import conversations, launch, prompts, screen
+from rouser_gemini.settings import Settings, parse
+
+NAME: Final = "gemini"
+
+
+class GeminiAgent(AgentSpec, PluginSpec, SessionEventsSpec):
+    """Runs Gemini CLI under a pinned conversation id, and resumes that very conversation."""
+
+    def __init__(self) -> None:
+        self._settings = Settings()
+
+    @hookimpl
+    def plugin_configure(self, settings: Mapping[str, Any]) -> None:
+        """Check the configured settings; sessions carry their own copy."""
+        self._settings = parse(settings)
+
+    @hookimpl
+    def plugin_scratch_settings(self, directory: Path) -> Mapping[str, Any]:
+        """Keep the client's configuration and conversations in ``directory``."""
+        return {"home": str(directory)}
+
+    @hookimpl
+    def plugin_diagnose(self) -> Sequence[Diagnosis]:
+        """Tell whether the client is there, its version, and whether its data can be read."""
+        from rouser_gemini.diagnosis import diagnose  # imports subprocess, which only doctor needs
+
+        return diagnose(self._settings)
+
+    @hookimpl
+    def agent_prepare(self, session: Session) -> Mapping[str, Any]:
+        """Refuse a session whose settings are unusable, or whose client is not installed.
+
+        Keep the client's directory: a restore from another shell must find the conversations.
+        """
+        import shutil  # only spawn looks for the client
+
+        settings = parse(session.agent_config)
+        if shutil.which(settings.executable) is None:
+            raise HookError(
+                f"there is no program {settings.executable!r}: install Gemini CLI, put its directory on PATH, "
+                "or set executable in [plugins.gemini]"
+            )
+        return {} if settings.user_home is not None else {"home": str(settings.base.absolute())}
+
+    @hookimpl
+    def agent_starting(self, session: Session, prompt: str) -> None:
+        """Make the directory and the prompt file that the command names, and move a stub aside."""
+        conversations.set_stubs_aside(session, parse(session.agent_config).home)
+        prompts.begin(session)
+        if prompt:
+            prompts.keep(session, prompt)
+
+    @hookimpl
+    def agent_find_conversation(self, session: Session) -> Conversation | None:
+        """Return the pinned conversation, and whether it is to be resumed or started, and why."""
+        return conversations.find(session, parse(session.agent_config).home)
+
+    @hookimpl
+    def agent_launch_command(self, session: Session) -> Sequence[str]:
+        """Return the argv that starts a conversation under the pinned id."""
+        settings = parse(session.agent_config)
+        return launch.start(settings, session, conversations.id_to_start(session, settings.home))
+
+    @hookimpl
+    def agent_restore_command(self, session: Session) -> Sequence[str] | None:
+        """Return the argv that resumes the conversation; None when nothing of it was ever written."""
+        settings = parse(session.agent_config)
+        if not conversations.is_resumable(session, settings.home):
+            return None
+        return launch.resume(settings, session, conversations.id_of(session))
+
+    @hookimpl
+    def agent_environment(self, session: Session) -> Mapping[str, str | None]:
+        """Keep an outer Gemini CLI out of it, and the conversations where they were."""
+        return launch.environment(parse(session.agent_config))
+
+    @hookimpl
+    def agent_initial_prompt(self, session: Session) -> str:
+        """Return the task as it is."""
+        return session.task
+
+    @hookimpl
+    def agent_prompt_arguments(self, session: Session, prompt: str) -> Sequence[str] | None:
+        """Return the prompt as the value of an option, or one that names a file with it."""
+        return prompts.arguments(session, prompt)
+
+    @hookimpl
+    def agent_prompt_state(self, session: Session, prompt: str, since: datetime | None) -> PromptState | None:
+        """Return whether the prompt stands in the client's record; None when that cannot be read."""
+        try:
+            return conversations.prompt_state(session, parse(session.agent_config).home, prompt, since)
+        except HookError:
+            return None
+
+    @hookimpl
+    def agent_has_started(self, session: Session) -> bool | None:
+        """Return whether the client of the last launch has begun or opened a record."""
+        return conversations.has_started(session, parse(session.agent_config).home)
+
+    @hookimpl
+    def agent_holder(self, session: Session) -> str | None:
+        """Return the live process that has the conversation open; None when none has."""
+        return conversations.holder(session)
+
+    @hookimpl
+    def agent_explain_screen(self, session: Session, output: str) -> str | None:
+        """Recognise the client's dialogs and errors."""
+        return screen.explain(session, output)
+
+    @hookimpl
+    def agent_is_ready(self, session: Session, output: str) -> bool | None:
+        """Return whether the client shows its input box and is at rest."""
+        return screen.is_at_rest(output) and screen.explain(session, output) is None
+
+    @hookimpl
+    def agent_message(self, session: Session, message: str) -> str:
+        """Return what to type so that the message stays text and arrives whole."""
+        return prompts.typed(session, message)
+
+    @hookimpl
+    def agent_holds_input(self, session: Session, output: str, message: str) -> bool | None:  # noqa: ARG002
+        """Return whether what was typed still stands in the input box."""
+        return screen.holds(output, message)
+
+    @hookimpl
+    def agent_detect_activity(self, session: Session) -> ActivityState | None:
+        """Return what the client is doing, by its live process and the end of its record."""
+        from rouser_gemini import activity  # only listings ask for it
+
+        return activity.detect(session, parse(session.agent_config).home)
+
+    @hookimpl
+    def agent_discover(self, since: datetime | None) -> Sequence[DiscoveredConversation]:
+        """Return the conversations that the client keeps on this machine, whoever started them."""
+        from rouser_gemini.discovery import discover  # only two commands ask for it
+
+        return discover(self._settings.home, since)
+
+    @hookimpl
+    def session_removed(self, session: Session) -> None:
+        """Remove what was kept for the session's client; its conversation stays."""
+        if session.agent == NAME:
+            prompts.forget(session)

@@ -1,0 +1,66 @@
+"""The client's live processes, known by the conversation that their arguments name.
+
+Read from ``/proc``: where there is none, no process is found. A client that was started without an id, as by hand,
+cannot be told from others.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+_OPTIONS: Final = ("--session-id", "--resume", "-r")
+_QUOTING: Final = ("tmux",)  # a server shows the command that it was started for as its own
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Client:
+    """A live process of the client: the one that was started; the one that it starts itself has no such arguments."""
+
+    pid: int
+    conversation_id: str
+
+    @property
+    def started(self) -> datetime | None:
+        """When it was started, in UTC; None when it has ended. Field 22 of its ``stat``, see proc_pid_stat(5)."""
+        with suppress(OSError):
+            ticks = int(Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[19])
+            age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+            return datetime.fromtimestamp(time.time() - age, UTC)
+        return None
+
+
+def can_be_seen() -> bool:
+    """Return whether this system tells which processes run."""
+    return Path("/proc/self/cmdline").exists()
+
+
+def live() -> Iterator[Client]:
+    """Yield the live processes whose arguments name a conversation, those that began first first."""
+    for entry in sorted(Path("/proc").glob("[0-9]*"), key=lambda entry: int(entry.name)):
+        with suppress(OSError):  # ended meanwhile, or another user's
+            found = _named((entry / "cmdline").read_bytes().decode(errors="replace").split("\0"))
+            if found and not (entry / "comm").read_text().startswith(_QUOTING):
+                yield Client(pid=int(entry.name), conversation_id=found)
+
+
+def holder(conversation_id: str) -> Client | None:
+    """Return the live process that was started for a conversation; None when none is found."""
+    return next((client for client in live() if client.conversation_id == conversation_id), None)
+
+
+def _named(words: Sequence[str]) -> str:
+    """Return the conversation that a command line of the client names; empty when it is none."""
+    if not any("gemini" in word for word in words[:3]):
+        return ""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        option, is_joined, value = word.partition("=")
+        if option in _OPTIONS:
+            return value if is_joined else following
+    return ""
