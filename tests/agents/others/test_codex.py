@@ -151,12 +151,12 @@ def test_prompts_and_messages_arrive_as_they_are(lab: OtherLab) -> None:
         path.write_text(text)
         done = lab.world.run("send", session["id"], "--file", str(path))
         assert done.code == 0, (text, done.err)
-    assert texts_of(lab) == [TRICKY["bang"], *TRICKY.values()]
+    wait_for(lambda: texts_of(lab) == [TRICKY["bang"], *TRICKY.values()], "all have arrived", 30)
     lab.kill_session(session)
     for name in ("lines", "quotes", "slash", "dash", "tabs"):
         session = lab.spawn_file(TRICKY[name])
         assert session["prompt"]["state"] == "durable", name
-        assert texts_of(lab)[-1] == TRICKY[name]
+        wait_for(lambda name=name: texts_of(lab)[-1] == TRICKY[name], f"{name} has arrived", 30)
         lab.kill_session(session)
     assert lab.made_files() == []
 
@@ -175,7 +175,7 @@ def test_large_prompts_arrive_whole(lab: OtherLab, size: int) -> None:
     text = ("0123456789abcde\n" * (size // 16 + 1))[: size - 1] + "z"
     session = lab.spawn_file(text)
     assert session["prompt"]["state"] == "durable"
-    assert texts_of(lab) == [text]
+    wait_for(lambda: texts_of(lab) == [text], "it has arrived", 30)
 
 
 def test_activity_follows_the_client(lab: OtherLab) -> None:

@@ -89,7 +89,7 @@ def test_of_two_in_one_directory_and_one_by_hand_each_goes_on_with_its_own(lab: 
     second = lab.spawn("task two")
     lab.idle(second)
     lab.world.kill_server()
-    wait_for(lambda: not lab.clients(), "all clients are gone")
+    wait_for(lambda: not lab.clients(), "all clients are gone", 60)
 
     results = lab.world.ok("restore", "--all", "--json").json
     assert [item["resumed"] for item in results] == [True, True]
@@ -131,14 +131,14 @@ def test_prompts_and_messages_arrive_as_they_are(lab: OtherLab) -> None:
         path.write_text(text)
         done = lab.world.run("send", session["id"], "--file", str(path))
         assert done.code == 0, (text, done.err)
-    assert texts_of(lab) == [TRICKY["file"], *TRICKY.values()]
+    wait_for(lambda: texts_of(lab) == [TRICKY["file"], *TRICKY.values()], "all have arrived", 30)
     reads = [item for item in lab.api.requests if "functionResponse" in json.dumps(item.body["contents"][-1])]
     assert any("/etc/hostname" in json.dumps(item.body["contents"][-1]) for item in reads)
     end(lab, session)
     for name in ("quotes", "quoted", "slash", "bang", "dash", "tabs"):
         session = lab.spawn_file(TRICKY[name])
         assert session["prompt"]["state"] == "durable", name
-        assert texts_of(lab)[-1] == TRICKY[name]
+        wait_for(lambda name=name: texts_of(lab)[-1] == TRICKY[name], f"{name} has arrived", 30)
         lab.idle(session)
         end(lab, session)
     assert lab.made_files() == []
