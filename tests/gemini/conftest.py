@@ -65,9 +65,14 @@ def client(tmp_path: Path) -> Iterator[Callable[..., int]]:
     program.chmod(0o755)
     started: list[subprocess.Popen[str]] = []
 
-    def start(*arguments: str) -> int:
+    def start(*arguments: str, session_id: str = "") -> int:
         process = subprocess.Popen(
-            [program, *arguments], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [program, *arguments],
+            env={"ROUSER_SESSION_ID": session_id, "PATH": "/usr/bin:/bin"},
+            cwd=tmp_path,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         started.append(process)
         assert process.stdout is not None

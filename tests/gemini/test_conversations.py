@@ -6,6 +6,7 @@ import os
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from gemini.records import answered, put_chat, said
@@ -118,6 +119,17 @@ def test_a_process_that_only_mentions_the_id_does_not_hold_it(make_session, clie
     client("--model", make_session().id)
     client("--resume", str(uuid.uuid4()))
     assert conversations.holder(make_session()) is None
+
+
+def test_the_sessions_own_client_behind_a_dead_terminal_is_ended_before_the_next_start(home, make_session, client):
+    """Seen with 0.61.0: it lives on when the tmux server is killed."""
+    session = make_session()
+    own = client("--session-id", session.id, session_id=session.id)
+    others = client("--resume", session.id, session_id=str(uuid.uuid4()))
+    assert conversations.holder(session) == f"process {others}"
+    conversations.clear_the_way(session, home)
+    assert Path(f"/proc/{own}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    assert Path(f"/proc/{others}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.mark.parametrize(

@@ -77,14 +77,14 @@ class OtherLab:
                 (item for item in list(self.api.requests) if item.carries_prompt and item.said[-1] == text), None
             )
 
-        return wait_for(found, f"a request with {text!r:.60} arrived", 30)
+        return wait_for(found, f"a request with {text!r:.60} arrived", 90)
 
     def activity(self, session: dict[str, Any]) -> str:
         return str(self.world.show(session["id"])["activity"])
 
     def idle(self, session: dict[str, Any]) -> None:
         """Wait until the session's client has nothing to do."""
-        wait_for(lambda: self.activity(session) in {"ready", "idle"}, "the client is at rest", 30)
+        wait_for(lambda: self.activity(session) in {"ready", "idle"}, "the client is at rest", 90)
 
     def kill_session(self, session: dict[str, Any]) -> None:
         """End the client the hard way, and wait until it is gone."""
@@ -116,6 +116,8 @@ def new_lab(agent: str, program: str, api: StandIn, extra: Mapping[str, str]) ->
                 "GIT_CONFIG_GLOBAL": str(git_settings),
                 "LANG": "C.UTF-8",
                 "ROUSER_AGENT": agent,
+                "ROUSER_HOOK_TIMEOUT": "60",
+                "ROUSER_PROMPT_TIMEOUT": "120",  # such clients need seconds of a processor to start
                 f"ROUSER_{name}_EXECUTABLE": program,
                 **extra,
             }

@@ -89,14 +89,15 @@ def test_of_two_in_one_directory_and_one_by_hand_each_goes_on_with_its_own(lab: 
     second = lab.spawn("task two")
     lab.idle(second)
     lab.world.kill_server()
-    wait_for(lambda: not lab.clients(), "all clients are gone", 60)
-
-    results = lab.world.ok("restore", "--all", "--json").json
-    assert [item["resumed"] for item in results] == [True, True]
     for session, words in ((first, "task one"), (second, "task two")):
+        assert lab.world.run("restore", session["id"]).code == 7  # the client lives on without its terminal
+        lab.world.ok("kill", session["id"])
+        assert lab.restore(session)["resumed"] is True
         sent = lab.send(session, f"more of {words}")
         assert sent.code == 0, sent.err
         assert lab.request(f"more of {words}").said == [words, f"more of {words}"]
+        named = [pid for pid in lab.clients() if session["id"] in Path(f"/proc/{pid}/cmdline").read_text()]
+        assert len(named) == 2  # one client is two processes
 
 
 def test_a_stub_of_a_crash_before_the_prompt_is_moved_aside_and_the_prompt_sent(lab: OtherLab) -> None:

@@ -87,9 +87,26 @@ def set_stubs_aside(session: Session, home: Path) -> None:
 
 
 def holder(session: Session) -> str | None:
-    """Return a description of the live process that was started for the session's conversation; None when none was."""
-    client = processes.holder(id_of(session))
-    return None if client is None else f"process {client.pid}"
+    """Return a description of the live process that was started for the session's conversation; None when none was.
+
+    The session's own, which lives on behind a terminal that is gone, is ended by :func:`clear_the_way`.
+    """
+    for client in processes.live():
+        if client.conversation_id == id_of(session) and not processes.is_of_session(client, session.id):
+            return f"process {client.pid}"
+    return None
+
+
+def clear_the_way(session: Session, home: Path) -> None:
+    """End what is left of an earlier client of the session, and move stubs aside.
+
+    :raises HookError: it does not end, or a stub cannot be renamed.
+    """
+    try:
+        processes.end_of_session(session.id, id_of(session))
+    except OSError as error:
+        raise HookError(f"an earlier client of the session is in the way: {error}; end it") from error
+    set_stubs_aside(session, home)
 
 
 def has_started(session: Session, home: Path) -> bool:

@@ -67,8 +67,8 @@ class GeminiAgent(AgentSpec, PluginSpec, SessionEventsSpec):
 
     @hookimpl
     def agent_starting(self, session: Session, prompt: str) -> None:
-        """Make the directory and the prompt file that the command names, and move a stub aside."""
-        conversations.set_stubs_aside(session, parse(session.agent_config).home)
+        """Make the directory and the prompt file that the command names; clear an earlier client and stubs away."""
+        conversations.clear_the_way(session, parse(session.agent_config).home)
         prompts.begin(session)
         if prompt:
             prompts.keep(session, prompt)

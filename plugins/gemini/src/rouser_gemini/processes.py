@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 _OPTIONS: Final = ("--session-id", "--resume", "-r")
+_PATIENCE: Final = 2.0  # seconds for each signal to take effect
 _QUOTING: Final = ("tmux",)  # a server shows the command that it was started for as its own
 
 
@@ -53,6 +54,48 @@ def live() -> Iterator[Client]:
 def holder(conversation_id: str) -> Client | None:
     """Return the live process that was started for a conversation; None when none is found."""
     return next((client for client in live() if client.conversation_id == conversation_id), None)
+
+
+def end_of_session(session_id: str, conversation_id: str) -> None:
+    """End the processes that rouser started for a session's conversation, and return when they are gone.
+
+    The client lives on when its terminal is killed with everything around it, where nobody can reach it any more.
+
+    :raises OSError: one does not end.
+    """
+    for client in live():
+        if client.conversation_id == conversation_id and is_of_session(client, session_id):
+            _end(client, session_id)
+
+
+def is_of_session(client: Client, session_id: str) -> bool:
+    """Return whether rouser started the process for a session, by its environment."""
+    mark = f"ROUSER_SESSION_ID={session_id}".encode()
+    try:
+        return mark in Path(f"/proc/{client.pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def _end(client: Client, session_id: str) -> None:
+    import select
+    import signal  # both are needed only where something is left
+
+    try:
+        descriptor = os.pidfd_open(client.pid)
+    except ProcessLookupError:
+        return
+    try:
+        if not is_of_session(client, session_id):
+            return  # the pid is another's by now
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(descriptor, number)
+            if select.select([descriptor], [], [], _PATIENCE)[0]:
+                return
+    finally:
+        os.close(descriptor)
+    raise OSError(f"process {client.pid} does not end")
 
 
 def _named(words: Sequence[str]) -> str:
