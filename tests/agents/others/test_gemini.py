@@ -90,7 +90,9 @@ def test_of_two_in_one_directory_and_one_by_hand_each_goes_on_with_its_own(lab: 
     lab.idle(second)
     lab.world.kill_server()
     for session, words in ((first, "task one"), (second, "task two")):
-        assert lab.world.run("restore", session["id"]).code == 7  # the client lives on without its terminal
+        done = lab.world.run("restore", session["id"])  # the client lives on without its terminal
+        assert done.code == 8
+        assert "rouser kill" in done.err
         lab.world.ok("kill", session["id"])
         assert lab.restore(session)["resumed"] is True
         sent = lab.send(session, f"more of {words}")
