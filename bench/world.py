@@ -32,8 +32,7 @@ class World:
         self.worktrees: Final = scratch / "worktrees"
         self.home: Final = scratch / "home"
         (scratch / "tmux.conf").touch()
-        (scratch / "config.toml").write_text(f'[plugins.tmux]\nsocket = "{self.socket}"\n')
-        self.environment: Final = _environment(scratch)
+        self.environment: Final = _environment(scratch) | {"ROUSER_TMUX_SOCKET": str(self.socket)}
         self.count: Final = sessions
         stack.callback(self.kill_server)
         if sessions:

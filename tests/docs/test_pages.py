@@ -62,7 +62,7 @@ def check(words: list[str]) -> None:
     if program == "rouser":
         check_rouser(words[1:])
     elif program == "make":
-        targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert set(words[1:2]) <= set(targets)
     elif program == "pip":
         paths = [word for word in words if word.startswith("./")]
