@@ -108,6 +108,17 @@ def test_what_the_agent_wrote_right_before_it_died_counts(stage: Stage) -> None:
     assert stage.events(say(stage))[-1] == "message_durable"
 
 
+def test_what_the_agent_wrote_while_its_terminal_was_taken_away_counts(stage: Stage) -> None:
+    def state() -> PromptState:
+        if "runtime_is_alive" not in stage.journal.before:
+            stage.journal.before["runtime_is_alive"] = raiser(HookError("it lost its terminal but still runs"))
+            return PromptState.QUEUED
+        return PromptState.DURABLE
+
+    stage.agent.state = state
+    assert stage.events(say(stage))[-1] == "message_durable"
+
+
 def test_enter_is_pressed_again_only_while_our_own_text_stands_in_the_input(stage: Stage) -> None:
     stage.agent.state = lambda: PromptState.QUEUED
     stage.agent.holds = answers(True, False)

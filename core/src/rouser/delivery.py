@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from rouser.errors import AgentNotStartedError, PluginError
+from rouser.errors import AgentNotStartedError, HookTimeoutError, PluginError
 from rouser.models import PromptState, Session
 from rouser.providers import Agent, Runtime
 from rouser.store import now
@@ -58,7 +58,7 @@ class Watch(NamedTuple):
         start = time.monotonic()
         pause, next_look, seen = _FIRST_PAUSE, start + _LOOK_EVERY, ""
         while not condition():
-            if not self.runtime.is_alive(self.handle):
+            if not self._may_live(start + seconds):
                 if condition():  # what it wrote with its last breath counts
                     return
                 raise NotDeliveredError(f"{failure}: it has exited")
@@ -72,6 +72,20 @@ class Watch(NamedTuple):
                 raise NotDeliveredError(f"{failure} within {seconds:g} s")
             time.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    def _may_live(self, end: float) -> bool:
+        """Return False when it has exited. Until ``end``, what cannot be told now may be told a moment later.
+
+        An agent that is dying with its terminal has lost that before it has ended, and may have taken the words.
+        """
+        try:
+            return self.runtime.is_alive(self.handle)
+        except HookTimeoutError:
+            raise
+        except PluginError:
+            if time.monotonic() >= end:
+                raise
+            return True
 
     def explanation(self) -> str:
         """Return what the screen says that keeps the agent from working; empty when nothing is recognised."""
