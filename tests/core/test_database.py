@@ -177,7 +177,9 @@ def changed(path: Path, statement: str) -> None:
 @pytest.mark.parametrize("column", ["runtime_handle", "workspace_path", "task", "agent_config"])
 def test_a_record_that_something_else_has_changed_is_named(path: Path, column: str) -> None:
     changed(path, f"UPDATE sessions SET {column} = '{{\"a\": 1}}'")
-    with pytest.raises(StoreError, match=r"is damaged \(session .*: its checksum does not match"):
+    with pytest.raises(
+        StoreError, match=r"is damaged \(session .*: (its checksum does not match|column workspace_path)"
+    ):
         everything(path)
 
 

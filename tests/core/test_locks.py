@@ -59,6 +59,13 @@ def test_whoever_finds_a_holder_that_is_about_to_go_takes_the_lock(tmp_path: Pat
         pass
 
 
+@pytest.mark.parametrize("session_id", ["", "..", "../x", "/tmp/x", "a/b", "a\0b", "a\ud800", "-x", "a\n"])
+def test_an_id_that_could_name_another_file_is_refused(tmp_path: Path, session_id: str) -> None:
+    with pytest.raises(StoreError, match="no id of a session"), session_lock(tmp_path / "locks", session_id, "kill"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_other_sessions_have_locks_of_their_own(tmp_path: Path) -> None:
     with session_lock(tmp_path, ID, "restore"), session_lock(tmp_path, ID[:-1] + "2", "restore"):
         pass

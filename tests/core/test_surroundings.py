@@ -38,6 +38,15 @@ def test_variables_and_directory_are_put_back(tmp_path: Path, monkeypatch: pytes
     assert Path.cwd() == tmp_path
 
 
+def test_streams_are_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sys.stdout, sys.stderr
+    around = Surroundings()
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    around.put_back()
+    assert (sys.stdout, sys.stderr) == before
+
+
 def test_a_directory_that_is_gone_is_no_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from torture.tally import Tally
 
-PARTS: tuple[str, ...] = ("killed", "failing", "damaged", "concurrent", "backends", "trust", "work")
+PARTS: tuple[str, ...] = ("killed", "failing", "damaged", "concurrent", "backends", "plugins", "trust", "work")
 """The parts, in the order in which they are run."""
 
 ROOT = Path(__file__).parents[2]

@@ -33,7 +33,7 @@ INTERRUPT = "Ctrl-C ends a command that waits for a backend within 1 s, and says
 DEADLINE = 1.5
 AGENT = ("--", "/bin/cat")
 _MOST_CALLS = 8  # of a command that all time out, one after the other
-_INTERNAL, _INTERRUPTED = 70, 130
+_USAGE, _INTERNAL, _INTERRUPTED = 2, 70, 130
 _UNKNOWN = 7
 
 
@@ -100,7 +100,10 @@ def tried(tally: Tally, world: World, where: str, *command: str, **env: str) -> 
     said = done.err.strip()
     tally.check(
         TYPED,
-        0 <= done.code < _INTERNAL and "Traceback" not in said and (not done.code or "error: " in said),
+        0 <= done.code < _INTERNAL
+        and done.code != _USAGE
+        and "Traceback" not in said
+        and (not done.code or "error: " in said),
         f"{where}: exit code {done.code} after {taken:.1f} s: {said}",
     )
     return done
@@ -118,7 +121,7 @@ def _at_step(tally: Tally, world: World, fault: Fault, command: str, step: str) 
     if command == "restore":
         kill_runners(session_id)
     argv = {
-        "spawn": ["spawn", "endure", "--prompt", "begin", *AGENT],
+        "spawn": ["spawn", "endure", *AGENT],
         "rm": ["rm", "--force", session_id],
         "send": ["send", session_id, "hello"],
     }.get(command, [command, session_id])

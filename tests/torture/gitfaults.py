@@ -25,7 +25,7 @@ WORK = "No uncommitted file is lost to it, and once git works again one restore 
 
 DEADLINE = 3.0
 _PATIENCE = 20.0
-_INTERNAL = 70
+_USAGE, _INTERNAL = 2, 70
 _AGENT = ("--", "/bin/cat")
 _HANGING_HOOK = '#!/bin/sh\nexec sleep 1000 "$0"\n'
 
@@ -88,7 +88,9 @@ def _tried(tally: Tally, world: World, where: str, *command: str, **env: str) ->
         return None
     said = done.err.strip()
     explained = "error: " in said or command[0] == "doctor"  # whose findings are its output
-    typed = 0 <= done.code < _INTERNAL and "Traceback" not in said and (not done.code or explained)
+    typed = (
+        0 <= done.code < _INTERNAL and done.code != _USAGE and "Traceback" not in said and (not done.code or explained)
+    )
     tally.check(GIT, typed, f"{where}, {command[0]}: exit code {done.code}: {said}")
     return done
 

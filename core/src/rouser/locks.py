@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from rouser.errors import SessionBusyError, StoreError
+from rouser.models import is_valid_name
 from rouser.paths import is_running, make_private_directory
 
 # For how long whoever finds a lock held waits for the holder to write down who it is.
@@ -97,8 +98,10 @@ def session_lock(directory: Path, session_id: str, purpose: str) -> Iterator[Non
     :param session_id: the full id.
     :param purpose: what the holder does, for the message that others get, like ``restore``.
     :raises SessionBusyError: somebody holds it; at once, or as soon as the holder has said who it is.
-    :raises StoreError: the lock file cannot be used.
+    :raises StoreError: the lock file cannot be used, or the id could name another file.
     """
+    if not is_valid_name(session_id):
+        raise StoreError(f"{session_id!r} is no id of a session")
     make_private_directory(directory)
     path = directory / f"{session_id}.lock"
     try:

@@ -112,7 +112,12 @@ class Runtime(_Provider):
 
     def create(self, session: Session, name: str, cwd: Path, command: Sequence[str], env: Mapping[str, str]) -> str:
         """Start ``command`` in a new runtime and return its handle."""
-        return self._typed(str, "runtime_create", session=session, name=name, cwd=cwd, command=tuple(command), env=env)
+        handle = self._typed(
+            str, "runtime_create", session=session, name=name, cwd=cwd, command=tuple(command), env=env
+        )
+        if not handle or "\0" in handle or any("\ud800" <= char <= "\udfff" for char in handle):
+            raise self._wrong("runtime_create", handle, "text that can be kept, not empty")
+        return handle
 
     def is_alive(self, handle: str) -> bool:
         """Return whether the agent in the runtime still runs."""

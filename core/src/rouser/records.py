@@ -20,6 +20,7 @@ from rouser.models import (
     RuntimeIntent,
     Session,
     SessionStatus,
+    is_valid_name,
 )
 
 
@@ -32,6 +33,31 @@ class _Column(NamedTuple):
 
 def _same(value: str) -> str:
     return value
+
+
+def _read_text(value: Any) -> str:
+    """Take nothing but text: SQLite keeps values of any type in any column."""
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return value
+
+
+def _read_id(value: Any) -> str:
+    if not is_valid_name(_read_text(value)):
+        raise ValueError("no id of a session, which also names files")
+    return str(value)
+
+
+def _read_flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("neither true nor false")
+    return value
+
+
+def _read_argv(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError("not a list")
+    return tuple(map(_read_text, value))
 
 
 def _write_json(value: Mapping[str, Any]) -> str:
@@ -52,11 +78,21 @@ def _write_path(path: Path) -> str | bytes:
 
 
 def _read_path(value: str | bytes) -> Path:
-    return Path(os.fsdecode(value))
+    path = Path(_read_text(os.fsdecode(value)))
+    if not path.is_absolute() or "\0" in str(path):
+        raise ValueError("no absolute path")
+    return path
 
 
 def _write_time(value: datetime) -> str:
     return value.isoformat(timespec="microseconds")
+
+
+def _read_time(text: Any) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("without its time zone")
+    return moment
 
 
 def _write_conversation(value: Conversation) -> str:
@@ -65,7 +101,9 @@ def _write_conversation(value: Conversation) -> str:
 
 def _read_conversation(text: str) -> Conversation:
     value = _read_json(text)
-    return Conversation(id=value["id"], evidence=Evidence(value["evidence"]), reason=value["reason"])
+    return Conversation(
+        id=_read_text(value["id"]), evidence=Evidence(value["evidence"]), reason=_read_text(value["reason"])
+    )
 
 
 def _write_prompt(value: PromptReceipt) -> str:
@@ -78,9 +116,9 @@ def _read_prompt(text: str) -> PromptReceipt:
     value = _read_json(text)
     return PromptReceipt(
         state=PromptState(value["state"]),
-        at=datetime.fromisoformat(value["at"]),
-        reason=value["reason"],
-        digest=value.get("digest", ""),
+        at=_read_time(value["at"]),
+        reason=_read_text(value["reason"]),
+        digest=_read_text(value.get("digest", "")),
     )
 
 
@@ -99,21 +137,22 @@ def _write_intent(value: RuntimeIntent) -> str:
 def _read_intent(text: str) -> RuntimeIntent:
     value = _read_json(text)
     return RuntimeIntent(
-        name=value["name"],
-        command=tuple(value["command"]),
-        resumed=value["resumed"],
-        prompt_in_command=value["prompt_in_command"],
-        at=datetime.fromisoformat(value["at"]),
+        name=_read_text(value["name"]),
+        command=_read_argv(value["command"]),
+        resumed=_read_flag(value["resumed"]),
+        prompt_in_command=_read_flag(value["prompt_in_command"]),
+        at=_read_time(value["at"]),
     )
 
 
-_TEXT: Final = _Column(_same, _same)
+_TEXT: Final = _Column(_same, _read_text)
+_ID: Final = _Column(_same, _read_id)
 _JSON: Final = _Column(_write_json, _read_json)
 _PATH: Final = _Column(_write_path, _read_path)
-_TIME: Final = _Column(_write_time, datetime.fromisoformat)
+_TIME: Final = _Column(_write_time, _read_time)
 
 _COLUMNS: Final[Mapping[str, _Column]] = {
-    "id": _TEXT,
+    "id": _ID,
     "project_id": _TEXT,
     "status": _Column(str, SessionStatus),
     "name": _TEXT,
@@ -142,6 +181,12 @@ _COLUMNS: Final[Mapping[str, _Column]] = {
     "metadata": _JSON,
 }
 
+_REQUIRED: Final = frozenset(
+    {
+        *("id", "project_id", "status", "agent", "agent_config", "runtime", "repository", "branch", "task"),
+        *("created_at", "updated_at", "metadata"),
+    }
+)
 COLUMNS: Final = (*_COLUMNS, "checksum")
 _SUMMED: Final = sorted(enumerate(_COLUMNS), key=itemgetter(1))
 
@@ -165,7 +210,7 @@ def from_row(row: tuple[Any, ...]) -> Session:
     values: dict[str, Any] = {}
     for (name, column), value in zip(_COLUMNS.items(), stored, strict=True):
         try:
-            values[name] = None if value is None else column.read(value)
+            values[name] = None if value is None and name not in _REQUIRED else column.read(value)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"column {name} holds {value!r:.60}") from error
     # Records from before there were checksums have none until they are written again.

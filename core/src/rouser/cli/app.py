@@ -146,12 +146,13 @@ def _report(error: Exception, *, as_json: bool) -> int:
 
 
 def _describe(error: Exception) -> tuple[str, str, int]:
+    from rouser.cli.output import printable, printable_lines
+
     if isinstance(error, click.Abort):
         notes = getattr(error.__cause__, "__notes__", [])
         return "interrupted", ": ".join(["interrupted", *notes]), INTERRUPTED
     if isinstance(error, click.ClickException):
-        return "usage", error.format_message(), error.exit_code
-    from rouser.cli.output import printable
+        return "usage", printable_lines(error.format_message()), error.exit_code
     from rouser.errors import RouserError
 
     text = printable(" ".join(str(error).split()))

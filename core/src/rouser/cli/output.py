@@ -13,7 +13,9 @@ _stdout = 1
 _GAP: Final = 2
 _LEAST_WIDTH: Final = 12
 
-_CONTROL: Final = dict.fromkeys((*range(32), *range(127, 160)), "�")
+# C0, DEL and C1; and what turns text around or ends a line, so that it reads as something that it is not.
+_TURNING: Final = (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+_CONTROL: Final = dict.fromkeys((*range(32), *range(127, 160), *_TURNING), "�")
 _ON_ONE_LINE: Final = {**_CONTROL, 0x09: " ", 0x0A: " ", 0x0D: " "}
 _ON_LINES: Final = {code: text for code, text in _CONTROL.items() if code not in {0x09, 0x0A}}
 
@@ -40,7 +42,7 @@ def write_json(document: Any) -> None:
 
 
 def printable(text: str) -> str:
-    """Return ``text`` on one line, its control characters (C0, DEL, C1) and lone surrogates replaced."""
+    """Return ``text`` on one line, with what steers terminals or turns text around replaced, and lone surrogates."""
     return text.translate(_ON_ONE_LINE).encode("utf-8", "replace").decode()
 
 

@@ -15,7 +15,7 @@ MARK: Final = "ROUSER_TERMINAL"
 
 _PATTERN: Final = re.compile(
     r"process:v1:(?P<token>[0-9a-f]{16}):(?P<session_id>[^:\s]+):(?P<name>[A-Za-z0-9_-]+)"
-    r":(?P<supervisor>\d+)@(?P<supervisor_start>[0-9a-f.]*):(?P<agent>\d+)@(?P<agent_start>[0-9a-f.]*):(?P<base>/.*)",
+    r":(?P<supervisor>\d{1,10})@(?P<supervisor_start>[0-9a-f.]*):(?P<agent>\d{1,10})@(?P<agent_start>[0-9a-f.]*):(?P<base>/.*)",
     re.DOTALL,
 )
 

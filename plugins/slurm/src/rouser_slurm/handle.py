@@ -10,7 +10,7 @@ from typing import Final
 from rouser import HookError
 
 _PATTERN: Final = re.compile(
-    r"slurm:v1:(?P<cluster>[^:\s]*):(?P<job>\d+):(?P<generation>\d+):(?P<session_id>[^:\s]+)"
+    r"slurm:v1:(?P<cluster>[^:\s]*):(?P<job>\d{1,18}):(?P<generation>\d{1,18}):(?P<session_id>[^:\s]+)"
     r":(?P<name>[A-Za-z0-9_-]+):(?P<directory>/.*)"
 )
 

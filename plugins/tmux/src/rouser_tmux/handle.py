@@ -11,7 +11,7 @@ from rouser_tmux.processes import Process
 
 _PATTERN: Final = re.compile(
     r"tmux:v1:(?P<token>[0-9a-f]{16}):(?P<session_id>[^:\s]+):(?P<name>[A-Za-z0-9_-]+)"
-    r":(?P<server>\d+)@(?P<server_start>[0-9a-f.]*):(?P<agent>\d+)@(?P<agent_start>[0-9a-f.]*):(?P<socket>/.*)"
+    r":(?P<server>\d{1,10})@(?P<server_start>[0-9a-f.]*):(?P<agent>\d{1,10})@(?P<agent_start>[0-9a-f.]*):(?P<socket>/.*)"
 )
 
 
