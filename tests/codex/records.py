@@ -26,7 +26,7 @@ def said(text: str, offset: float = 0.0) -> str:
     return line("event_msg", {"type": "item_completed", "item": item}, offset)
 
 
-def started(offset: float = 60.0) -> str:
+def started(offset: float = 3600.0) -> str:
     """Return the beginning of a turn, later than any process of a test."""
     return line("event_msg", {"type": "task_started", "turn_id": "t"}, offset)
 
