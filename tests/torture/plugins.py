@@ -66,16 +66,20 @@ _COMMANDS: Mapping[str, tuple[str, ...]] = {
     "kill": ("kill", "rogue", "steady", "--json"),
     "rm": ("rm", "rogue", "steady", "--json"),
     "rm --force": ("rm", "--force", "rogue", "steady", "--json"),
+    "snapshots": ("snapshots", "list", "rogue", "--json"),
+    "snapshots restore": ("snapshots", "restore", "rogue", "--json"),
     "discover": ("discover", "--json"),
     "doctor": ("doctor", "--json"),
 }
-_DEAD = {"restore", "rm"}
+_REST = ("snapshots", "snapshots restore", "discover", "doctor")
+_DEAD = {"restore", "rm", "snapshots restore"}
 _MEANT = {"returns control characters", "returns 10 MB"}  # an agent's plugin may well say that its screen shows this
 _UNREACHED = {
     "runtime_submit",  # only for text that was typed and stays
     "agent_holds_input",
     "runtime_attach_command",  # attach has no JSON
     "runtime_adopt",
+    "workspace_drop_snapshot",  # neither has dropping
     "plugin_scratch_settings",  # the demo's
     "runtime_options",
     "runtime_describe",
@@ -144,7 +148,7 @@ def _asked(world: World) -> dict[str, set[str]]:
 
 def _of(asked: Mapping[str, set[str]], hook: str) -> list[str]:
     """Return the commands to try a hook in: those that change something come first, and two are enough."""
-    order = ("restore", "spawn", "kill", "send", "rm", "ls", "show", "logs", "rm --force", "discover", "doctor")
+    order = ("restore", "spawn", "kill", "send", "rm", "ls", "show", "logs", "rm --force", *_REST)
     return [name for name in order if hook in asked[name]][:2]
 
 

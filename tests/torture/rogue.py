@@ -13,10 +13,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rouser import ActivityState, Conversation, DiscoveredRuntime, Evidence, PromptState, hookimpl
+from rouser import ActivityState, Conversation, DiscoveredRuntime, Evidence, PromptState, Snapshot, hookimpl
 from rouser.hookspecs import KINDS, hooks_of
 
 HOOKS = [hook for spec in KINDS.values() for hook in hooks_of(spec)]
@@ -119,6 +120,18 @@ class Steady:
 
     def workspace_has_branch(self, repository, branch):
         return False
+
+    def workspace_snapshot(self, session, path, reason):
+        return None
+
+    def workspace_snapshots(self, session):
+        return [Snapshot(number=1, commit="c", at=datetime.now(UTC), reason="by hand", files=1)]
+
+    def workspace_restore_snapshot(self, session, path, number, overwrite):
+        return ()
+
+    def workspace_drop_snapshot(self, session, number):
+        return
 
     def workspace_describe(self, path):
         return ""
