@@ -26,7 +26,7 @@ class KeepingWorkspace(FakeWorkspace):
 
     def __init__(self, journal, root):
         super().__init__(journal, root)
-        self.kept: dict[int, str] = {}
+        self.kept: dict[int, str | None] = {}  # None: no such file
 
     @hookimpl
     def workspace_snapshot(self, session, path, reason):
@@ -52,7 +52,8 @@ class KeepingWorkspace(FakeWorkspace):
         file = path / "work"
         if file.exists() and not overwrite:
             return ["work"]
-        file.write_text(self.kept[number])
+        if (text := self.kept[number]) is not None:
+            file.write_text(text)
         return []
 
     @hookimpl
@@ -146,6 +147,26 @@ def test_a_restore_that_was_killed_before_the_snapshot_is_completed_by_the_next(
     stage.runtime.live.clear()
     stage.restore(session.id)
     assert len(stage.journal.of("workspace_restore_snapshot")) == count
+
+
+@pytest.mark.parametrize("lost_again", [False, True])
+def test_a_snapshot_of_a_half_restored_workspace_does_not_stand_for_the_lost_work(stage, lost_again):
+    session = with_work(stage)
+    snapshot(stage.host, stage.store, session.id, "by hand")
+    (session.workspace_path / "work").unlink()
+    session.workspace_path.rmdir()
+    stage.journal.before["workspace_restore_snapshot"] = raiser(HookError("killed"))
+    with pytest.raises(WorkspaceMissingError):
+        stage.restore(session.id)
+    stage.workspace.kept[2] = None
+    if lost_again:
+        session.workspace_path.rmdir()
+        with pytest.raises(WorkspaceMissingError):
+            stage.restore(session.id)
+    del stage.journal.before["workspace_restore_snapshot"]
+    outcome = stage.restore(session.id)
+    assert (session.workspace_path / "work").read_text() == "draft"
+    assert "with snapshot 1" in outcome.evidence["workspace"]
 
 
 def test_a_restore_can_do_without_the_snapshot(stage):

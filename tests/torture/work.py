@@ -158,6 +158,7 @@ class _Sequence:
         for _ in range(self.chance.randrange(3)):
             self.rouser("restore", "work", killed=True)
         self.rouser("kill", "work")  # a restore that was killed may have come as far as the agent
+        self._note()  # ending it may have kept a workspace whose work is not back yet
         if not self.must(BACK, "restore", "work"):
             return False
         wanted = self._wanted(kept, base)

@@ -170,22 +170,50 @@ def was_interrupted(store: Store, session: Session) -> bool:
     return store.last_event(session.id, (LOST, RECREATED)) == LOST
 
 
+def note_loss(store: Store, workspace: Workspace | Directory, session: Session, *, wanted: bool) -> None:
+    """Note that a workspace is lost, and which snapshot is the newest now: whoever is killed later may leave others.
+
+    :param wanted: whether a snapshot is to be put back at all.
+    :raises PluginError: the snapshots cannot be listed.
+    """
+    newest = newest_of(workspace, session) if wanted else None
+    detail = {} if newest is None else {"snapshot": newest.number}
+    store.note(session, LOST, {"path": str(session.workspace_path), **detail})
+
+
 def give_back(
     store: Store, workspace: Workspace | Directory, session: Session, path: Path, *, wanted: bool
 ) -> tuple[Snapshot | None, list[str]]:
-    """Put the newest snapshot into a workspace that was recreated, and note that it is complete.
+    """Put the work into a workspace that was recreated, and note that it is complete.
+
+    That is the newest snapshot, and under it those that earlier restores were killed before: a snapshot that was taken
+    of a workspace without its work is the newest one, but must not stand for that work.
 
     :param wanted: whether it is to be put back at all.
-    :returns: the snapshot, and the names of the files that are newer and were left as they are.
+    :returns: the snapshot with the work that was lost, and the names of the files that are newer and were left as they
+        are.
     :raises PluginError: it could not be put back; the next restore tries again.
     """
-    newest = newest_of(workspace, session) if wanted else None
-    left: list[str] = []
-    if newest is not None and isinstance(workspace, Workspace):
-        left = workspace.restore_snapshot(session, path, newest.number, overwrite=False)
-    detail = {} if newest is None else {"snapshot": newest.number, "left": left}
+    lost: Snapshot | None = None
+    left: set[str] = set()
+    if wanted and isinstance(workspace, Workspace):
+        for lost in _awaited(store, workspace, session):
+            left.update(workspace.restore_snapshot(session, path, lost.number, overwrite=False))
+    detail = {} if lost is None else {"snapshot": lost.number, "left": sorted(left)}
     store.note(session, RECREATED, detail)
-    return newest, left
+    return lost, sorted(left)
+
+
+def _awaited(store: Store, workspace: Workspace, session: Session) -> list[Snapshot]:
+    """Return the newest snapshot, and those that were the newest when the workspace was lost, newest first."""
+    there = workspace.snapshots(session)
+    numbers: set[object] = {one.number for one in there[:1]}
+    for entry in reversed(store.history(session.id)):
+        if entry.event == RECREATED:
+            break
+        if entry.event == LOST:
+            numbers.add(entry.detail.get("snapshot"))
+    return [one for one in there if one.number in numbers]
 
 
 def drop(host: Host, store: Store, text: str, numbers: Sequence[int], keep_newest: int | None) -> list[int]:

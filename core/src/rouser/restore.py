@@ -20,7 +20,7 @@ from rouser.errors import (
     WorkspaceMissingError,
 )
 from rouser.host import Host
-from rouser.keeping import LOST, give_back, is_gone, newest_of, spoken, was_interrupted
+from rouser.keeping import give_back, is_gone, newest_of, note_loss, spoken, was_interrupted
 from rouser.launch import ADOPT, RESTORE, Delivery, LaunchPlan, deliver, note_conversation, record_start, start
 from rouser.liveness import Liveness, probe
 from rouser.models import (
@@ -234,9 +234,9 @@ def _recreate_workspace(run: _Restore) -> Session:
     """Make the workspace again and record where it is; the runtime has not been touched yet."""
     session = run.recorded
     lost = run.workspace.keeps_snapshots and (is_gone(session.workspace_path) or was_interrupted(run.store, session))
-    if lost:
-        run.store.note(session, LOST, {"path": str(session.workspace_path)})
     try:
+        if lost:
+            note_loss(run.store, run.workspace, session, wanted=run.with_snapshot)
         if session.workspace_path is None:
             path = run.workspace.create(session, session.repository, session.branch, session.base)
         else:
