@@ -118,6 +118,9 @@ class _Sequence:
         self._edit()
         if not self.snapshots or self.chance.random() < 0.6:
             self._snapshot()
+        while not self.snapshots:  # the edits undid each other, and there was nothing to keep
+            self._edit()
+            self._snapshot()
 
     def _edit(self) -> None:
         file = self.path / self.chance.choice(_NAMES)
