@@ -19,12 +19,12 @@ def line(**fields: Any) -> str:
     return json.dumps(fields, separators=(",", ":")) + "\n"
 
 
-def said(text: str, offset: float = 60.0) -> str:
+def said(text: str, offset: float = 3600.0) -> str:
     """Return a prompt, later than any process of a test began."""
     return line(id="u", timestamp=moment(offset), type="user", content=[{"text": text}])
 
 
-def answered(*calls: dict[str, Any], offset: float = 60.0) -> str:
+def answered(*calls: dict[str, Any], offset: float = 3600.0) -> str:
     more = {"toolCalls": list(calls)} if calls else {}
     return line(id="g", timestamp=moment(offset), type="gemini", content="Understood.", **more)
 

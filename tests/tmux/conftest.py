@@ -15,7 +15,7 @@ from pathlib import Path
 import libtmux
 import pytest
 
-from rouser import Session, SessionStatus
+from rouser import HookError, Session, SessionStatus
 from rouser_tmux.handle import Handle
 from rouser_tmux.plugin import TmuxRuntime
 from rouser_tmux.processes import Process
@@ -97,6 +97,12 @@ class World:
         handle = self.runtime.runtime_create(name=name, command=list(command), **wanted)
         self._to_end += [Handle.parse(handle).agent, Handle.parse(handle).server]
         return handle
+
+    def is_known_dead(self, handle):
+        try:
+            return self.runtime.runtime_is_alive(handle) is False
+        except HookError:
+            return False
 
     def record(self, *arguments, name="recorder", **changes):
         """Start an agent that writes down how it was started; return that, in bytes."""

@@ -81,8 +81,8 @@ def test_ended_agent_is_not_alive_though_its_child_keeps_the_terminal(world, eve
 
 def test_without_a_server_nothing_is_alive(world, eventually):
     handle = world.create()
-    world.tmux("kill-server")
-    assert world.runtime.runtime_is_alive(handle) is False
+    world.tmux("kill-server")  # which returns before the server is gone
+    eventually(lambda: world.is_known_dead(handle))
     world.socket.unlink()
     assert world.runtime.runtime_is_alive(handle) is False
     assert world.runtime.runtime_list_alive([handle]) == {handle: False}
