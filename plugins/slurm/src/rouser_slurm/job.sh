@@ -37,19 +37,6 @@ members() {
     } | sort -un
 }
 
-# Hangs the agent up, and gives it a moment to go. To look for all that is left costs a walk through /proc, so that is
-# better done once it has gone than before and after.
-hang_up() {
-    kill -s HUP -- "-$agent" 2>/dev/null
-    kill -s CONT -- "-$agent" 2>/dev/null
-    tries=0
-    while [ "$tries" -lt 20 ] && kill -0 "$agent" 2>/dev/null; do
-        sleep 0.05
-        kill -CHLD "$server" 2>/dev/null
-        tries=$((tries + 1))
-    done
-}
-
 # Ends all processes of the agent; returns 0 once none is left. $1: signals before KILL, which get a second each.
 end_members() {
     for number in $1 KILL KILL KILL KILL KILL KILL; do
@@ -96,7 +83,6 @@ finish() {
     exited | cancelled)
         keep_screen &
         wait_a_little "$!"
-        [ -z "$agent" ] || hang_up
         end_members "HUP TERM"
         ;;
     *) end_members "" ;;
