@@ -175,8 +175,7 @@ while [ -z "$fate" ]; do
     nap=$!
     wait "$nap"
     kill "$nap" 2>/dev/null
-    # Where tmux is built with libutempter, that has SIGCHLD ignored for a moment just when a terminal closes; tmux
-    # then never hears that the agent has ended. Told once more, it looks.
+    # Now and then tmux does not hear that the agent has ended, which stays a zombie then; told once more, it looks.
     [ -e "$here/over" ] || kill -CHLD "$server" 2>/dev/null
     uptime
     count=
