@@ -1,6 +1,8 @@
 """The live view of restores: what is under way on a terminal, lines alone elsewhere."""
 
 import io
+import re
+import sys
 import time
 from types import SimpleNamespace
 
@@ -14,6 +16,21 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+    def screen(self) -> list[str]:
+        """Return the lines that somebody in front of it sees."""
+        lines, row = [""], 0
+        for token in re.findall(r"\x1b\[[?0-9;]*[A-Za-z]|\n|[^\x1b\r\n]+", self.getvalue()):
+            if token == "\n":
+                row += 1
+                lines += [""] * (row == len(lines))
+            elif token == "\x1b[1A":
+                row -= 1
+            elif token == "\x1b[2K":
+                lines[row] = ""
+            elif not token.startswith("\x1b"):
+                lines[row] += token
+        return [line for line in lines if line]
 
 
 @pytest.fixture
@@ -38,6 +55,22 @@ def test_on_a_terminal_both_are_shown(many, monkeypatch):
         tell("cccccccc  ✓ restored\x1b[2J")
     assert "4 of 6" in terminal.getvalue()
     assert "cccccccc  ✓ restored�[2J" in terminal.getvalue()
+
+
+def test_what_is_drawn_meanwhile_neither_stays_nor_takes_a_line_with_it(many, monkeypatch, request):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_REFRESHES", 0.0001)
+    before = sys.getswitchinterval()
+    request.addfinalizer(lambda: sys.setswitchinterval(before))
+    sys.setswitchinterval(1e-6)
+    done = [f"{number}  ✓ restored" for number in range(500)]
+    with progress.shown(many, len(done)) as tell:
+        for number, line in enumerate(done):
+            many.under_way = {f"{slow}": 0.0 for slow in range(number % 4)}
+            tell(line)
+    assert terminal.screen() == done
 
 
 @pytest.mark.parametrize(("total", "terminal", "term"), [(1, True, "xterm"), (6, False, "xterm"), (6, True, "dumb")])

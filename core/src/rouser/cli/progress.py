@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from rouser.cli.output import printable, say
 if TYPE_CHECKING:
     from rouser.restore_many import RestoreMany
 
-_REFRESHES_A_SECOND: Final = 8
+_SECONDS_BETWEEN_REFRESHES: Final = 0.125
 _MOST_SHOWN: Final = 10
 
 
@@ -32,15 +33,36 @@ def shown(many: RestoreMany, total: int) -> Iterator[Callable[[str], None]]:
     from rich.text import Text
 
     console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
-    with Live(
+    live = Live(
         get_renderable=lambda: Text("\n".join(_lines(many, total)), no_wrap=True, overflow="ellipsis"),
         console=console,
         transient=True,
-        refresh_per_second=_REFRESHES_A_SECOND,
+        auto_refresh=False,
         redirect_stdout=False,
         redirect_stderr=False,
-    ):
-        yield lambda text: console.print(Text(printable(text)), soft_wrap=True)
+    )
+    # rich erases as many lines as it drew last, but lets another thread draw between that and its writing:
+    # drawn by its own thread, lines of what was under way were left on the terminal.
+    drawing, done = threading.Lock(), threading.Event()
+
+    def refresh() -> None:
+        while not done.wait(_SECONDS_BETWEEN_REFRESHES):
+            with drawing:
+                live.refresh()
+
+    def write(text: str) -> None:
+        with drawing:
+            console.print(Text(printable(text)), soft_wrap=True)
+
+    refreshing = threading.Thread(target=refresh, name="progress", daemon=True)
+    with live:
+        live.refresh()
+        refreshing.start()
+        try:
+            yield write
+        finally:
+            done.set()
+            refreshing.join()
 
 
 def _lines(many: RestoreMany, total: int) -> list[str]:
