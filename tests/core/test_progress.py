@@ -1,12 +1,12 @@
 """The live view of restores: what is under way on a terminal, lines alone elsewhere."""
 
 import io
-import re
 import sys
 import time
 from types import SimpleNamespace
 
 import pytest
+from support.screen import left_on_screen
 
 from rouser.cli import progress
 
@@ -16,21 +16,6 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
-
-    def screen(self) -> list[str]:
-        """Return the lines that somebody in front of it sees."""
-        lines, row = [""], 0
-        for token in re.findall(r"\x1b\[[?0-9;]*[A-Za-z]|\n|[^\x1b\r\n]+", self.getvalue()):
-            if token == "\n":
-                row += 1
-                lines += [""] * (row == len(lines))
-            elif token == "\x1b[1A":
-                row -= 1
-            elif token == "\x1b[2K":
-                lines[row] = ""
-            elif not token.startswith("\x1b"):
-                lines[row] += token
-        return [line for line in lines if line]
 
 
 @pytest.fixture
@@ -70,7 +55,7 @@ def test_what_is_drawn_meanwhile_neither_stays_nor_takes_a_line_with_it(many, mo
         for number, line in enumerate(done):
             many.under_way = {f"{slow}": 0.0 for slow in range(number % 4)}
             tell(line)
-    assert terminal.screen() == done
+    assert left_on_screen(terminal.getvalue()).split("\n") == done
 
 
 @pytest.mark.parametrize(("total", "terminal", "term"), [(1, True, "xterm"), (6, False, "xterm"), (6, True, "dumb")])

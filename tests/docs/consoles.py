@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from doc_pages import DOCS, ROOT, blocks
+from support.screen import left_on_screen
 
 PROGRAMS = ("cat", "chmod", "env", "git", "grep", "mkdir", "printf", "rm", "sh", "tmux", "touch")
 NOT_EVERYWHERE = ("systemd-analyze",)
@@ -300,21 +301,11 @@ def read_until_closed(terminal: int, answer: Callable[[], object] | None) -> str
         try:
             seen += os.read(terminal, 4096)
         except OSError:  # the other end was closed
-            return _as_seen(seen.decode().replace("\r\n", "\n"))
+            return left_on_screen(seen.decode())
         if answer is not None:
             answer()
             answer = None
     raise AssertionError(f"still not done after 60 s: {seen!r}")
-
-
-def _as_seen(shown: str) -> str:
-    """Return what is left of lines that were drawn again and again in place, as progress is."""
-    shown = re.sub(r"\x1b\[\?25[lh]", "", shown)
-    before = None
-    while before != shown:
-        before = shown
-        shown = re.sub(r"[^\n]*\n\r?\x1b\[1A\r?\x1b\[2K|^[^\n]*?\x1b\[2K", "", shown, count=1, flags=re.MULTILINE)
-    return shown
 
 
 def last_screen(shown: str) -> str:

@@ -53,6 +53,7 @@ def shown(many: RestoreMany, total: int) -> Iterator[Callable[[str], None]]:
     def write(text: str) -> None:
         with drawing:
             console.print(Text(printable(text)), soft_wrap=True)
+            live.refresh()  # what was printed is above what was under way before
 
     refreshing = threading.Thread(target=refresh, name="progress", daemon=True)
     with live:
