@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rouser._version import __version__
 
 if TYPE_CHECKING:
+    from rouser.client_program import ClientProgram
     from rouser.deadline import time_left
     from rouser.errors import (
         AgentNotStartedError,
@@ -58,12 +59,17 @@ if TYPE_CHECKING:
         is_valid_name,
     )
     from rouser.paths import state_directory
+    from rouser.prompt_files import PromptFile, write_private
+    from rouser.settings_table import SettingsTable
     from rouser.together import Together
 
 _MODULES = {
     "rouser.paths": ("state_directory",),
     "rouser.deadline": ("time_left",),
     "rouser.together": ("Together",),
+    "rouser.client_program": ("ClientProgram",),
+    "rouser.prompt_files": ("PromptFile", "write_private"),
+    "rouser.settings_table": ("SettingsTable",),
     "rouser.errors": (
         "AgentNotStartedError",
         "AmbiguousSessionError",
@@ -117,6 +123,7 @@ __all__ = [
     "AgentNotStartedError",
     "AgentSpec",
     "AmbiguousSessionError",
+    "ClientProgram",
     "ConfigError",
     "Conversation",
     "ConversationHeldError",
@@ -138,6 +145,7 @@ __all__ = [
     "PluginNotFoundError",
     "PluginSpec",
     "PluginUnusableError",
+    "PromptFile",
     "PromptReceipt",
     "PromptState",
     "RestoreOutcome",
@@ -151,6 +159,7 @@ __all__ = [
     "SessionNotFoundError",
     "SessionNotRestorableError",
     "SessionStatus",
+    "SettingsTable",
     "Snapshot",
     "SnapshotError",
     "SnapshotPolicy",
@@ -164,6 +173,7 @@ __all__ = [
     "snapshot_policy",
     "state_directory",
     "time_left",
+    "write_private",
 ]
 
 

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from typing import Final
 
+from rouser.config import Config
 from rouser.errors import PluginError, RouserError
 from rouser.host import Host
 from rouser.loader import PluginState
@@ -18,8 +19,11 @@ _SALVAGE: Final = (
 )
 
 
-def examine(host: Host, store: Store) -> list[Diagnosis]:
-    """Return all findings, good and bad; never raises for what it finds."""
+def examine(host: Host, store: Store, config: Config) -> list[Diagnosis]:
+    """Return all findings, good and bad; never raises for what it finds.
+
+    A finding that is in order and has a remedy is a note: something is missing that nobody uses.
+    """
     findings = list(_state_directory(store))
     try:
         sessions = store.sessions()
@@ -30,7 +34,7 @@ def examine(host: Host, store: Store) -> list[Diagnosis]:
         sessions = []
     else:
         findings.append(_database(store, sessions, problems))
-    findings += _plugins(host)
+    findings += _plugins(host, _used(config, sessions))
     findings += _interrupted(sessions)
     findings += _orphans(host, {session.id for session in sessions})
     return findings
@@ -68,7 +72,14 @@ def _database(store: Store, sessions: list[Session], problems: list[str]) -> Dia
     return Diagnosis(subject="database", ok=True, message=f"sound, {count}")
 
 
-def _plugins(host: Host) -> Iterator[Diagnosis]:
+def _used(config: Config, sessions: list[Session]) -> set[str]:
+    """Return the names of the plugins that a session has, that new ones would get, or that have settings."""
+    chosen = {config.agent, config.workspace, *(name.strip() for name in config.runtime.split(","))}
+    of_sessions = {name for session in sessions for name in (session.agent, session.runtime, session.workspace)}
+    return chosen | of_sessions | set(config.plugins)
+
+
+def _plugins(host: Host, used: set[str]) -> Iterator[Diagnosis]:
     if not host.plugins:
         yield Diagnosis(
             subject="plugins", ok=False, message="none are installed", remedy='pip install "rouser[standard]"'
@@ -83,7 +94,15 @@ def _plugins(host: Host) -> Iterator[Diagnosis]:
         except PluginError as error:
             found = [Diagnosis(subject=info.name, ok=False, message=str(error))]
         label = f"{info.distribution} {info.version}".strip() or "registered"
+        if info.name not in used:
+            found = [_excused(finding) for finding in found]
         yield from found or [Diagnosis(subject=info.name, ok=True, message=label)]
+
+
+def _excused(finding: Diagnosis) -> Diagnosis:
+    if finding.ok or not finding.if_used:
+        return finding
+    return finding._replace(ok=True, message=f"{finding.message}; nothing here uses it")
 
 
 def _interrupted(sessions: list[Session]) -> Iterator[Diagnosis]:

@@ -311,12 +311,14 @@ class Diagnosis(NamedTuple):
     :ivar ok: whether it is as it should be.
     :ivar message: what was found, one line.
     :ivar remedy: what to do about it, one line; empty when nothing needs doing.
+    :ivar if_used: whether it is a fault only where the plugin is used: by a session, or by the configuration.
     """
 
     subject: str
     ok: bool
     message: str
     remedy: str = ""
+    if_used: bool = False
 
 
 def is_valid_name(name: str) -> bool:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from rouser.models import Diagnosis
+
 
 @click.command("doctor")
 @click.option(
@@ -28,7 +30,7 @@ def command(target: Path | None, as_json: bool) -> None:
         _salvage(target, as_json=as_json)
         return
     with opened() as state:
-        findings = examine(state.host, state.store)
+        findings = examine(state.host, state.store, state.config)
         state.host.problems.clear()  # they are among the findings
     if as_json:
         write_json(
@@ -40,11 +42,17 @@ def command(target: Path | None, as_json: bool) -> None:
     else:
         width = max(len(item.subject) for item in findings)
         for item in findings:
-            click.echo(printable(f"{'✓' if item.ok else '✗'} {item.subject:<{width}}  {item.message}"))
+            click.echo(printable(f"{_mark(item)} {item.subject:<{width}}  {item.message}"))
             if item.remedy:
                 click.echo(printable(f"  {'':<{width}}  {item.remedy}"))
     if not all(item.ok for item in findings):
         raise SystemExit(1)
+
+
+def _mark(finding: Diagnosis) -> str:
+    if not finding.ok:
+        return "✗"
+    return "–" if finding.remedy else "✓"  # noqa: RUF001  # a dash
 
 
 def _salvage(target: Path, *, as_json: bool) -> None:

@@ -9,7 +9,6 @@ of the hooks: https://code.claude.com/docs/en/hooks.
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from rouser import HookError, Session, state_directory
+from rouser import HookError, Session, state_directory, write_private
 
 _HOOKS: Final = {"SessionStart": "start", "UserPromptSubmit": "prompt", "SessionEnd": "end"}
 
@@ -97,25 +96,6 @@ def events(session: Session, kind: str, since: datetime | None = None) -> list[E
             if isinstance(fields, dict) and isinstance(fields.get("session_id"), str):
                 found.append(Event(at=at, conversation_id=fields["session_id"], fields=fields))
     return sorted(found, key=lambda event: event.at, reverse=True)
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file that nobody else can read, and that no crash leaves half written.
-
-    :raises OSError: it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        temporary.replace(path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
 
 
 def _time_of(path: Path) -> datetime:

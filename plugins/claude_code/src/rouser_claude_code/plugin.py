@@ -10,6 +10,7 @@ from typing import Any, Final
 from rouser import (
     ActivityState,
     AgentSpec,
+    ClientProgram,
     Conversation,
     Diagnosis,
     DiscoveredConversation,
@@ -24,6 +25,7 @@ from rouser_claude_code import conversations, evidence, launch, prompts, registe
 from rouser_claude_code.settings import DEFAULT_DIR, Settings, parse, read_settings, split_settings
 
 NAME: Final = "claude-code"
+PROGRAM: Final = ClientProgram(NAME, "claude", "Claude Code", records="projects")
 
 
 class ClaudeCodeAgent(AgentSpec, PluginSpec, SessionEventsSpec):
@@ -45,9 +47,7 @@ class ClaudeCodeAgent(AgentSpec, PluginSpec, SessionEventsSpec):
     @hookimpl
     def plugin_diagnose(self) -> Sequence[Diagnosis]:
         """Tell whether the client is there, its version, and whether its data can be read."""
-        from rouser_claude_code.diagnosis import diagnose  # imports subprocess, which only doctor needs
-
-        return diagnose(self._settings)
+        return PROGRAM.diagnose(self._settings.executable, self._settings.home)
 
     @hookimpl
     def agent_prepare(self, session: Session) -> Mapping[str, Any]:
@@ -56,14 +56,9 @@ class ClaudeCodeAgent(AgentSpec, PluginSpec, SessionEventsSpec):
         Keep the client's configuration directory: a restore from another shell must find the transcripts.
         """
         import os
-        import shutil  # only spawn looks for the client
 
         settings = parse(session.agent_config)
-        if shutil.which(settings.executable) is None:
-            raise HookError(
-                f"there is no program {settings.executable!r}: install Claude Code, put its directory on PATH, "
-                "or set executable in [plugins.claude-code]"
-            )
+        PROGRAM.require(settings.executable)
         read_settings(split_settings(settings.arguments)[1], session.repository)
         if settings.config_dir is not None or settings.is_default_dir:
             return {}

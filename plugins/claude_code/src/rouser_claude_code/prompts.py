@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Final
 
-from rouser import HookError, Session
+from rouser import PromptFile, Session
 from rouser_claude_code import evidence, transcripts
 
 # Byte for byte up to here; Linux takes 131,072 bytes in one argument (MAX_ARG_STRLEN, execve(2)).
@@ -16,7 +15,6 @@ LONGEST_ARGUMENT: Final = 131_000
 LONGEST_MESSAGE: Final = 20_000
 
 _PREFACE: Final = "The task, word for word:\n\n"
-_POINTER: Final = "Your task is in a file, because it does not fit into a command line. Read all of it, then do it: "
 
 # The client cuts whole escape sequences out of its argument, and reads \r\n as \n. A NUL ends an argument.
 _NOT_AN_ARGUMENT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)")
@@ -28,7 +26,7 @@ _NOT_TYPED: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]|\\\s*\Z")
 
 def arguments(session: Session, prompt: str) -> list[str]:
     """Return the argv tail that carries ``prompt``, or that names the file which :func:`keep` writes for it."""
-    return ["--", _as_text(prompt) if _fits(prompt) else _POINTER + str(file_of(session, prompt))]
+    return ["--", _as_text(prompt) if _fits(prompt) else _file_of(session, prompt).pointer]
 
 
 def keep(session: Session, prompt: str) -> None:
@@ -37,7 +35,7 @@ def keep(session: Session, prompt: str) -> None:
     :raises HookError: the file cannot be written.
     """
     if not _fits(prompt):
-        _write(session, prompt)
+        _file_of(session, prompt).write()
 
 
 def typed(session: Session, message: str) -> str:
@@ -47,22 +45,16 @@ def typed(session: Session, message: str) -> str:
     """
     if len(message) <= LONGEST_MESSAGE and not _NOT_TYPED.search(message):
         return _as_text(message)
-    return _POINTER + str(_write(session, message))
+    return _file_of(session, message).write()
 
 
 def is_sent_as(session: Session, prompt: str, text: str) -> bool:
     """Return whether ``text`` is what the client was given for ``prompt``, as an argument or typed."""
-    if text.startswith(_POINTER):
-        return text.endswith(f"/{file_of(session, prompt).name}")
-    return transcripts.is_same_text(_as_text(prompt), text)
+    return _file_of(session, prompt).is_pointed_to_by(text) or transcripts.is_same_text(_as_text(prompt), text)
 
 
-def file_of(session: Session, prompt: str) -> Path:
-    """Return where a prompt is kept that cannot travel as it is; its name tells its text."""
-    from hashlib import sha256  # few prompts are that long
-
-    digest = sha256(_encode(prompt)).hexdigest()[:16]
-    return evidence.directory_of(session) / "prompts" / f"{digest}.md"
+def _file_of(session: Session, prompt: str) -> PromptFile:
+    return PromptFile(evidence.directory_of(session) / "prompts", prompt)
 
 
 def _fits(prompt: str) -> bool:
@@ -77,12 +69,3 @@ def _as_text(prompt: str) -> str:
 
 def _encode(prompt: str) -> bytes:
     return prompt.encode(errors="surrogateescape")
-
-
-def _write(session: Session, prompt: str) -> Path:
-    path = file_of(session, prompt)
-    try:
-        evidence.write_private(path, _encode(prompt))
-    except OSError as error:
-        raise HookError(f"cannot write the prompt to {path}: {error.strerror}; make room for it there") from error
-    return path

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from rouser import HookError
+from rouser import HookError, SettingsTable
 
 KEYS: Final = ("arguments", "config_dir", "executable", "model", "permission_mode")
 
@@ -74,17 +73,15 @@ def parse(table: Mapping[str, Any]) -> Settings:
     :param table: keys as in ``KEYS``; an empty value means that the key is not set.
     :raises HookError: a key is unknown or a value unusable, and what is allowed.
     """
-    unknown = sorted(set(table) - set(KEYS))
-    if unknown:
-        raise HookError(f"unknown setting {unknown[0]!r}: allowed are {', '.join(KEYS)}")
-    config_dir = _text(table, "config_dir")
+    given = SettingsTable(table, KEYS)
+    is_default_dir = given.text("config_dir") == DEFAULT_DIR
     return Settings(
-        executable=os.path.expanduser(_text(table, "executable") or "claude"),  # noqa: PTH111  # a bare name stays one
-        model=_text(table, "model"),
-        permission_mode=_permission_mode(_text(table, "permission_mode")),
-        arguments=_arguments(table.get("arguments", ())),
-        config_dir=None if config_dir == DEFAULT_DIR else _directory(config_dir),
-        is_default_dir=config_dir == DEFAULT_DIR,
+        executable=given.program("executable", "claude"),
+        model=given.text("model"),
+        permission_mode=_permission_mode(given.text("permission_mode")),
+        arguments=given.options("arguments", _REFUSED, _SHORT),
+        config_dir=None if is_default_dir else given.directory("config_dir"),
+        is_default_dir=is_default_dir,
     )
 
 
@@ -122,45 +119,7 @@ def read_settings(value: str | None, directory: Path) -> Mapping[str, Any]:
     return found
 
 
-def _text(table: Mapping[str, Any], key: str) -> str | None:
-    value = table.get(key)
-    if value is not None and (not isinstance(value, str) or "\0" in value):
-        raise HookError(f"{key} must be a string")
-    return value or None
-
-
 def _permission_mode(value: str | None) -> str | None:
     if value is not None and value not in PERMISSION_MODES:
         raise HookError(f"permission_mode is {value!r}: allowed are {', '.join(PERMISSION_MODES)}")
     return value
-
-
-def _directory(value: str | None) -> Path | None:
-    if value is None:
-        return None
-    path = Path(value).expanduser()
-    if not path.is_absolute():
-        raise HookError(f"config_dir is {value!r}: it must be an absolute path, or {DEFAULT_DIR!r}")
-    return path
-
-
-def _arguments(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        try:
-            value = shlex.split(value)
-        except ValueError as error:
-            raise HookError(f"arguments cannot be split into words: {error}; quote them as for a shell") from error
-    if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
-        raise HookError("arguments must be a list of strings, or one string in shell quoting")
-    _refuse_conflicts(value)
-    return tuple(value)
-
-
-def _refuse_conflicts(arguments: Sequence[str]) -> None:
-    for word in arguments:
-        if "\0" in word:
-            raise HookError("arguments hold a NUL character, which no command line can carry")
-        option = word if word == "--" else word.partition("=")[0]
-        reason = _REFUSED.get(_SHORT.get(option[:2], option))
-        if reason:
-            raise HookError(f"the argument {word!r} cannot be used: {reason}; leave it out")

@@ -10,6 +10,7 @@ from typing import Any, Final
 from rouser import (
     ActivityState,
     AgentSpec,
+    ClientProgram,
     Conversation,
     Diagnosis,
     DiscoveredConversation,
@@ -24,6 +25,7 @@ from rouser_codex import conversations, launch, processes, prompts, screen
 from rouser_codex.settings import Settings, parse
 
 NAME: Final = "codex"
+PROGRAM: Final = ClientProgram(NAME, "codex", "Codex", records="sessions")
 
 
 class CodexAgent(AgentSpec, PluginSpec, SessionEventsSpec):
@@ -45,9 +47,7 @@ class CodexAgent(AgentSpec, PluginSpec, SessionEventsSpec):
     @hookimpl
     def plugin_diagnose(self) -> Sequence[Diagnosis]:
         """Tell whether the client is there, its version, and whether its data can be read."""
-        from rouser_codex.diagnosis import diagnose  # imports subprocess, which only doctor needs
-
-        return diagnose(self._settings)
+        return PROGRAM.diagnose(self._settings.executable, self._settings.home)
 
     @hookimpl
     def agent_prepare(self, session: Session) -> Mapping[str, Any]:
@@ -55,14 +55,8 @@ class CodexAgent(AgentSpec, PluginSpec, SessionEventsSpec):
 
         Keep the client's directory: a restore from another shell must find the conversations.
         """
-        import shutil  # only spawn looks for the client
-
         settings = parse(session.agent_config)
-        if shutil.which(settings.executable) is None:
-            raise HookError(
-                f"there is no program {settings.executable!r}: install Codex, put its directory on PATH, "
-                "or set executable in [plugins.codex]"
-            )
+        PROGRAM.require(settings.executable)
         return {} if settings.config_dir is not None else {"config_dir": str(settings.home.absolute())}
 
     @hookimpl

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from rouser import HookError, Session, state_directory
+from rouser import PromptFile, Session, state_directory
 
 # Byte for byte up to here; Linux takes 131,072 bytes in one argument (MAX_ARG_STRLEN, execve(2)).
 LONGEST_ARGUMENT: Final = 131_000
@@ -18,7 +16,6 @@ LONGEST_ARGUMENT: Final = 131_000
 LONGEST_MESSAGE: Final = 20_000
 
 _PREFACE: Final = "The task, word for word:\n\n"
-_POINTER: Final = "Your task is in a file, because it does not fit into a command line. Read all of it, then do it: "
 
 # What a terminal must not get, and what the client's input box would turn into something else.
 _NOT_TYPED: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
@@ -29,7 +26,7 @@ _COMPLETED: Final = re.compile(r"(?:\A|\s)[@$]\S*\Z")
 
 def arguments(session: Session, prompt: str) -> list[str]:
     """Return the argv tail that carries ``prompt``, or that names the file which :func:`keep` writes for it."""
-    return ["--", _argument(prompt) if _fits(prompt) else _POINTER + str(file_of(session, prompt))]
+    return ["--", _argument(prompt) if _fits(prompt) else _file_of(session, prompt).pointer]
 
 
 def keep(session: Session, prompt: str) -> None:
@@ -38,7 +35,7 @@ def keep(session: Session, prompt: str) -> None:
     :raises HookError: the file cannot be written.
     """
     if not _fits(prompt):
-        _write(session, prompt)
+        _file_of(session, prompt).write()
 
 
 def typed(session: Session, message: str) -> str:
@@ -47,7 +44,7 @@ def typed(session: Session, message: str) -> str:
     :raises HookError: the file cannot be written.
     """
     if len(message) > LONGEST_MESSAGE or _NOT_TYPED.search(message):
-        return _POINTER + str(_write(session, message))
+        return _file_of(session, message).write()
     text = _PREFACE + message if message.lstrip().startswith(("/", "!")) else message
     return f"{text} " if _COMPLETED.search(text) else text
 
@@ -57,17 +54,10 @@ def is_sent_as(session: Session, prompt: str, text: str) -> bool:
 
     The client cuts blanks off both ends.
     """
-    if text.startswith(_POINTER):
-        return text.rstrip().endswith(f"/{file_of(session, prompt).name}")
+    if _file_of(session, prompt).is_pointed_to_by(text):
+        return True
     plain = _plain(text)
     return plain == _plain(prompt) or plain == _plain(_PREFACE + prompt)
-
-
-def file_of(session: Session, prompt: str) -> Path:
-    """Return where a prompt is kept that cannot travel as it is; its name tells its text."""
-    from hashlib import sha256  # few prompts are that long
-
-    return _directory_of(session) / f"{sha256(_encode(prompt)).hexdigest()[:16]}.md"
 
 
 def forget(session: Session) -> None:
@@ -77,6 +67,10 @@ def forget(session: Session) -> None:
 
 def _directory_of(session: Session) -> Path:
     return state_directory() / "codex" / session.id
+
+
+def _file_of(session: Session, prompt: str) -> PromptFile:
+    return PromptFile(_directory_of(session), prompt)
 
 
 def _plain(text: str) -> str:
@@ -94,19 +88,3 @@ def _argument(prompt: str) -> str:
 
 def _encode(prompt: str) -> bytes:
     return prompt.encode(errors="surrogateescape")
-
-
-def _write(session: Session, prompt: str) -> Path:
-    path = file_of(session, prompt)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary.unlink(missing_ok=True)
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(_encode(prompt))
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise HookError(f"cannot write the prompt to {path}: {error.strerror}; make room for it there") from error
-    return path

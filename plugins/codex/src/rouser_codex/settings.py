@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from rouser import HookError
+from rouser import SettingsTable
 
 KEYS: Final = ("arguments", "config_dir", "executable", "model")
 
@@ -58,55 +57,10 @@ def parse(table: Mapping[str, Any]) -> Settings:
     :param table: keys as in ``KEYS``; an empty value means that the key is not set.
     :raises HookError: a key is unknown or a value unusable, and what is allowed.
     """
-    unknown = sorted(set(table) - set(KEYS))
-    if unknown:
-        raise HookError(f"unknown setting {unknown[0]!r}: allowed are {', '.join(KEYS)}")
+    given = SettingsTable(table, KEYS)
     return Settings(
-        executable=os.path.expanduser(_text(table, "executable") or "codex"),  # noqa: PTH111  # a bare name stays one
-        model=_text(table, "model"),
-        arguments=_arguments(table.get("arguments", ())),
-        config_dir=_directory(_text(table, "config_dir")),
+        executable=given.program("executable", "codex"),
+        model=given.text("model"),
+        arguments=given.options("arguments", _REFUSED, _SHORT, only=True),
+        config_dir=given.directory("config_dir"),
     )
-
-
-def _text(table: Mapping[str, Any], key: str) -> str | None:
-    value = table.get(key)
-    if value is not None and (not isinstance(value, str) or "\0" in value):
-        raise HookError(f"{key} must be a string")
-    return value or None
-
-
-def _directory(value: str | None) -> Path | None:
-    if value is None:
-        return None
-    path = Path(value).expanduser()
-    if not path.is_absolute():
-        raise HookError(f"config_dir is {value!r}: it must be an absolute path")
-    return path
-
-
-def _arguments(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        try:
-            value = shlex.split(value)
-        except ValueError as error:
-            raise HookError(f"arguments cannot be split into words: {error}; quote them as for a shell") from error
-    if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
-        raise HookError("arguments must be a list of strings, or one string in shell quoting")
-    _refuse_conflicts(value)
-    return tuple(value)
-
-
-def _refuse_conflicts(arguments: Sequence[str]) -> None:
-    if arguments and not arguments[0].startswith("-"):
-        raise HookError(
-            f"the argument {arguments[0]!r} cannot be used: the client would take it for a command or for the prompt; "
-            "begin with an option"
-        )
-    for word in arguments:
-        if "\0" in word:
-            raise HookError("arguments hold a NUL character, which no command line can carry")
-        option = word if word == "--" else word.partition("=")[0]
-        reason = _REFUSED.get(_SHORT.get(option[:2], option))
-        if reason:
-            raise HookError(f"the argument {word!r} cannot be used: {reason}; leave it out")

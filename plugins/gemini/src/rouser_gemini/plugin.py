@@ -10,6 +10,7 @@ from typing import Any, Final
 from rouser import (
     ActivityState,
     AgentSpec,
+    ClientProgram,
     Conversation,
     Diagnosis,
     DiscoveredConversation,
@@ -24,6 +25,7 @@ from rouser_gemini import conversations, launch, prompts, screen
 from rouser_gemini.settings import Settings, parse
 
 NAME: Final = "gemini"
+PROGRAM: Final = ClientProgram(NAME, "gemini", "Gemini CLI", records="tmp", home_key="home")
 
 
 class GeminiAgent(AgentSpec, PluginSpec, SessionEventsSpec):
@@ -45,9 +47,7 @@ class GeminiAgent(AgentSpec, PluginSpec, SessionEventsSpec):
     @hookimpl
     def plugin_diagnose(self) -> Sequence[Diagnosis]:
         """Tell whether the client is there, its version, and whether its data can be read."""
-        from rouser_gemini.diagnosis import diagnose  # imports subprocess, which only doctor needs
-
-        return diagnose(self._settings)
+        return PROGRAM.diagnose(self._settings.executable, self._settings.home)
 
     @hookimpl
     def agent_prepare(self, session: Session) -> Mapping[str, Any]:
@@ -55,14 +55,8 @@ class GeminiAgent(AgentSpec, PluginSpec, SessionEventsSpec):
 
         Keep the client's directory: a restore from another shell must find the conversations.
         """
-        import shutil  # only spawn looks for the client
-
         settings = parse(session.agent_config)
-        if shutil.which(settings.executable) is None:
-            raise HookError(
-                f"there is no program {settings.executable!r}: install Gemini CLI, put its directory on PATH, "
-                "or set executable in [plugins.gemini]"
-            )
+        PROGRAM.require(settings.executable)
         return {} if settings.user_home is not None else {"home": str(settings.base.absolute())}
 
     @hookimpl

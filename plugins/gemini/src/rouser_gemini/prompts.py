@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from rouser import HookError, Session, state_directory
+from rouser import HookError, PromptFile, Session, state_directory
 
 # Linux takes 131,072 bytes in one argument (MAX_ARG_STRLEN, execve(2)), the option's name among them.
 LONGEST_ARGUMENT: Final = 131_000
@@ -19,7 +17,6 @@ LONGEST_MESSAGE: Final = 20_000
 
 _OPTION: Final = "--prompt-interactive="
 _PREFACE: Final = "The task, word for word:\n\n"
-_POINTER: Final = "Your task is in a file, because it does not fit into a command line. Read all of it, then do it: "
 
 # What a terminal must not get, what the client's input box would turn into something else, and a backslash before
 # Enter, which means that the line goes on.
@@ -28,7 +25,7 @@ _NOT_TYPED: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]|\\\s*\Z")
 
 def arguments(session: Session, prompt: str) -> list[str]:
     """Return the argv tail that carries ``prompt``, or that names the file which :func:`keep` writes for it."""
-    return [_OPTION + (_as_text(prompt) if _fits(prompt) else _POINTER + str(file_of(session, prompt)))]
+    return [_OPTION + (_as_text(prompt) if _fits(prompt) else _file_of(session, prompt).pointer)]
 
 
 def keep(session: Session, prompt: str) -> None:
@@ -37,7 +34,7 @@ def keep(session: Session, prompt: str) -> None:
     :raises HookError: the file cannot be written.
     """
     if not _fits(prompt):
-        _write(session, prompt)
+        _file_of(session, prompt).write()
 
 
 def typed(session: Session, message: str) -> str:
@@ -46,7 +43,7 @@ def typed(session: Session, message: str) -> str:
     :raises HookError: the file cannot be written.
     """
     if len(message) > LONGEST_MESSAGE or _NOT_TYPED.search(message) or "@" in message:
-        return _POINTER + str(_write(session, message))
+        return _file_of(session, message).write()
     return _as_text(message)
 
 
@@ -55,16 +52,9 @@ def is_sent_as(session: Session, prompt: str, text: str) -> bool:
 
     The client cuts blanks off both ends.
     """
-    if text.startswith(_POINTER):
-        return text.rstrip().endswith(f"/{file_of(session, prompt).name}")
+    if _file_of(session, prompt).is_pointed_to_by(text):
+        return True
     return _plain(text) == _plain(_as_text(prompt))
-
-
-def file_of(session: Session, prompt: str) -> Path:
-    """Return where a prompt is kept that cannot travel as it is; its name tells its text."""
-    from hashlib import sha256  # few prompts are that long
-
-    return directory_of(session) / f"{sha256(_encode(prompt)).hexdigest()[:16]}.md"
 
 
 def begin(session: Session) -> None:
@@ -98,6 +88,10 @@ def directory_of(session: Session) -> Path:
     return state_directory() / "gemini" / session.id
 
 
+def _file_of(session: Session, prompt: str) -> PromptFile:
+    return PromptFile(directory_of(session), prompt)
+
+
 def _plain(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
@@ -116,19 +110,3 @@ def _as_text(prompt: str) -> str:
 
 def _encode(prompt: str) -> bytes:
     return prompt.encode(errors="surrogateescape")
-
-
-def _write(session: Session, prompt: str) -> Path:
-    path = file_of(session, prompt)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary.unlink(missing_ok=True)
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(_encode(prompt))
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise HookError(f"cannot write the prompt to {path}: {error.strerror}; make room for it there") from error
-    return path
