@@ -76,7 +76,7 @@ def _used(config: Config, sessions: list[Session]) -> set[str]:
     """Return the names of the plugins that a session has, that new ones would get, or that have settings."""
     chosen = {config.agent, config.workspace, *(name.strip() for name in config.runtime.split(","))}
     of_sessions = {name for session in sessions for name in (session.agent, session.runtime, session.workspace)}
-    return chosen | of_sessions | set(config.plugins)
+    return {*chosen, *config.plugins, *filter(None, of_sessions)}
 
 
 def _plugins(host: Host, used: set[str]) -> Iterator[Diagnosis]:
