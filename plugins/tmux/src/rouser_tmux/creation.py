@@ -207,9 +207,7 @@ def _wait_for_start(handle: Handle, path: Path) -> None:
             raise HookError(f"the shell in the new tmux session {handle.name} did not start the agent in time")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.02)
-    if not processes.command_line(handle.agent.pid):
-        # Either it is exiting, and has lost its command line before it counts as ended, or it blanked its title.
-        processes.wait_until_gone([handle.agent], _EXIT_SECONDS)
+    processes.wait_until_named(handle.agent, _EXIT_SECONDS)
     if launch.has_failed(path):
         raise HookError(f"the agent was not started: {_last_words(handle, path)}")
 

@@ -10,7 +10,7 @@ from rouser import DiscoveredRuntime, HookError, time_left
 from rouser_tmux import launch, processes
 from rouser_tmux.client import NoServerError, Server
 from rouser_tmux.handle import Handle
-from rouser_tmux.panes import Pane, find, marked_panes, remember_gone, socket_exists
+from rouser_tmux.panes import Pane, find, is_in_its_terminal, marked_panes, remember_gone, socket_exists
 
 # A hangup reaches an agent within milliseconds of its server's death; most need about 50 ms to end on it.
 _HANGUP_SECONDS: Final = 0.5
@@ -21,6 +21,8 @@ def is_alive(handle: Handle) -> bool:
 
     :raises HookError: it is not known, or the agent runs where nobody can attach to it.
     """
+    if is_in_its_terminal(handle):
+        return True
     return _judge(handle, find(handle), _HANGUP_SECONDS)
 
 

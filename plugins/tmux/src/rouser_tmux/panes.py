@@ -41,9 +41,10 @@ _FIELDS: Final = (
     "pid",
     "socket_path",  # last, as it may hold spaces
 )
+_Stamp = tuple[int, int, int]
 _NO_SESSIONS: Final = "no current target"  # what a server says that was told to live on without any
 _gone: Final[set[str]] = set()  # tokens of runtimes that have no panes any more
-_fresh: Final[set[str]] = set()  # tokens of runtimes that this process created
+_fresh: Final[dict[str, _Stamp | None]] = {}  # tokens of runtimes that this process created, and their sockets then
 _FORMAT: Final = " ".join(f"#{{{field}}}" for field in _FIELDS)
 
 
@@ -167,7 +168,31 @@ def remember_gone(handle: Handle, *, answered: bool) -> None:
 
 def expect_at_home(handle: Handle) -> None:
     """Remember that a runtime was just created, so that it is looked for first where it was made."""
-    _fresh.add(handle.token)
+    _fresh[handle.token] = _stamp(handle.socket)
+
+
+def is_in_its_terminal(handle: Handle) -> bool:
+    """Return whether a runtime that this process created is seen to live, without asking its server.
+
+    Its agent runs in the terminal that it was started in, of which only the server holds the other end, as long as
+    there is the pane; and the server is neither stopped nor out of reach. A False says nothing.
+    """
+    stamp = _fresh.get(handle.token)
+    return (
+        stamp is not None
+        and stamp == _stamp(handle.socket)
+        and handle.agent.holds_terminal(handle.server)
+        and handle.server.answers()
+    )
+
+
+def _stamp(socket: str) -> _Stamp | None:
+    """Return what changes when a socket is replaced, or who may use it."""
+    try:
+        status = os.stat(socket)  # noqa: PTH116 - as in socket_exists()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_ctime_ns
 
 
 def _at_home(handle: Handle) -> list[Pane]:

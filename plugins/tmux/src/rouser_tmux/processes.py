@@ -19,6 +19,7 @@ from rouser import time_left
 
 _PROC: Final = Path("/proc")
 _ENDED: Final = frozenset("ZXx")
+_STOPPED: Final = frozenset("Tt")
 _SHORTEST_POLL: Final = 0.002
 _LONGEST_POLL: Final = 0.02
 
@@ -65,6 +66,25 @@ class Process(NamedTuple):
             return True
         _found_ended.setdefault(self, time.monotonic())
         return False
+
+    def holds_terminal(self, parent: Process) -> bool:
+        """Return whether it runs as a child of ``parent`` in the terminal that it was started in.
+
+        The kernel takes a session's terminal away when whoever holds the other end lets go of that. A False says
+        less: the process may have given its terminal up, or another one became its parent.
+        """
+        stat = _read_stat(self.pid)
+        return (
+            stat is not None
+            and (stat.start, stat.parent, stat.session) == (self.start, parent.pid, self.pid)
+            and stat.state not in _ENDED
+            and stat.terminal != 0
+        )
+
+    def answers(self) -> bool:
+        """Return whether it runs, and was not stopped."""
+        stat = _read_stat(self.pid)
+        return stat is not None and stat.start == self.start and stat.state not in _ENDED | _STOPPED
 
     def send(self, number: signal.Signals) -> None:
         """Signal the process if it still runs, and never another one that got its pid."""
@@ -198,6 +218,19 @@ def wait_until_gone(processes: Iterable[Process], seconds: float) -> bool:
         time.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_POLL)
     return True
+
+
+def wait_until_named(process: Process, seconds: float) -> None:
+    """Wait until a process has a command line, or has ended, or the time is over.
+
+    It has none for a moment while it starts a program, and from when it exits until it counts as ended; and for as
+    long as it lives if it has blanked it.
+    """
+    give_up = time.monotonic() + min(seconds, time_left())
+    pause = _SHORTEST_POLL / 2
+    while not command_line(process.pid) and process.runs() and time.monotonic() < give_up:
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_POLL)
 
 
 @functools.cache
