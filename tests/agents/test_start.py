@@ -52,6 +52,19 @@ def test_a_client_that_nobody_is_logged_in_to_is_reported(lab: Lab) -> None:
     wait_for(lambda: lab.world.show(session["id"])["activity"] == "blocked", "the client is seen to be blocked")
 
 
+def test_the_choice_of_a_login_is_reported_and_left_to_the_person(lab: Lab) -> None:
+    del lab.world.extra["ANTHROPIC_API_KEY"]
+    session = lab.spawn("")
+    lab.world.tmux("send-keys", "-t", f"={session['runtime_name']}:", "-l", "/login")
+    wait_for(lambda: "\u276f /login" in lab.screen(session), "the command is typed")
+    lab.world.tmux("send-keys", "-t", f"={session['runtime_name']}:", "Enter")
+    wait_for(lambda: "Select login method" in lab.screen(session), "it asks for a login")
+    done = lab.world.run("send", session["id"], "--wait", "1", "more")
+    assert done.code == 15
+    assert "nobody is logged in; answer it there: rouser attach" in done.err
+    assert "Select login method" in lab.screen(session)
+
+
 def test_a_client_that_ends_at_once_is_reported_with_its_words(lab: Lab) -> None:
     done = lab.world.run("spawn", "fix it", "--", "--no-such-option")
     assert done.code == 16
