@@ -15,8 +15,9 @@ WHOLE = "Every record is what it was before or what it is after, and none is los
 OWNED = "No runtime is without a record"
 ONE = "No session has two runtimes"
 WORK = "Work that is not committed stays"
-CLEAN = "After the next command nothing temporary is left: no drafts, locks, launch files or paste buffers"
+CLEAN = "After the next command and snapshot nothing temporary is left: no drafts, locks, launch files or paste buffers"
 
+_RUNS = 7
 _WORKSPACE_MISSING = 9
 _STATES = set(SessionStatus)
 
@@ -91,7 +92,13 @@ def continue_after(lab: Lab, next_: Next, *, branches: bool) -> tuple[str | None
         done = lab.rouser(*next_.command)
     if done.code not in next_.codes:
         return f"{' '.join(next_.command)} exits with {done.code}: {done.err.strip()}", None
-    return _unsettled(lab, runs=next_.runs), "; ".join(_leftovers(lab, branches=branches)) or None
+    unsettled = _unsettled(lab, runs=next_.runs)
+    if _leftovers(lab, branches=branches) and VICTIM in lab.records():
+        if done.code == _RUNS:  # it did nothing, so the one that comes after it is the next
+            lab.rouser("kill", VICTIM)
+            lab.rouser(*next_.command)
+        lab.rouser("snapshot", VICTIM)
+    return unsettled, "; ".join(_leftovers(lab, branches=branches)) or None
 
 
 def _unsettled(lab: Lab, *, runs: bool) -> str | None:
@@ -127,7 +134,7 @@ def _leftovers(lab: Lab, *, branches: bool) -> list[str]:
         if directory.is_dir():
             found += sorted(str(path) for path in directory.iterdir() if path not in allowed)
     git = lab.git_directory
-    found += sorted(str(path) for path in git.rglob("*.lock"))
+    found += sorted(str(path) for pattern in ("*.lock", "rouser-snapshot*") for path in git.rglob(pattern))
     worktrees = {path.name for path in map(path_of, records.values()) if path}
     for entry in sorted((git / "worktrees").glob("*")):
         if entry.name not in worktrees or (branches and (entry / "locked").exists()):

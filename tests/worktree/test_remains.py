@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -195,3 +196,38 @@ def test_a_lock_that_git_could_not_take_off_again_is_not_the_users(repo, plugin,
     (repo.path / ".git" / "worktrees" / path.name / "locked").write_text("initializing\n")
     plugin.workspace_destroy(path, force=False)
     assert nothing_but(path.parent)
+
+
+def branch_lock(repo):
+    return repo.path / ".git" / "refs" / "heads" / "rouser" / "fix.lock"
+
+
+def test_a_lock_of_a_git_that_died_during_a_removal_is_not_in_the_way_of_the_next(repo, plugin, spawn, session):
+    path = spawn(session)
+    hook = repo.path / ".git" / "hooks" / "reference-transaction"
+    hook.write_text("#!/bin/sh\nkill -9 $PPID\n")
+    hook.chmod(0o755)
+    with pytest.raises(HookError):
+        plugin.workspace_destroy(path, force=True)
+    hook.unlink()
+    assert not branch_lock(repo).exists()
+    plugin.workspace_destroy(path, force=True)
+    assert repo.branches() == ["main"]
+
+
+def test_a_lock_on_the_branch_that_no_git_holds_is_not_in_the_way_of_a_removal(repo, plugin, spawn, session):
+    path = spawn(session)
+    branch_lock(repo).touch()
+    os.utime(branch_lock(repo), (time.time() - 60,) * 2)
+    plugin.workspace_destroy(path, force=True)
+    assert repo.branches() == ["main"]
+
+
+def test_a_lock_that_a_living_git_may_hold_is_left_alone(repo, plugin, spawn, session):
+    path = spawn(session)
+    branch_lock(repo).touch()
+    with subprocess.Popen(["git", "cat-file", "--batch"], cwd=repo.path, stdin=subprocess.PIPE) as living:
+        with pytest.raises(HookError, match="File exists"):
+            plugin.workspace_destroy(path, force=True)
+        assert branch_lock(repo).exists()
+        living.stdin.close()

@@ -1,7 +1,9 @@
 """Snapshots: all work is in them, byte for byte, nothing of the user's changes, and they come back."""
 
+import fcntl
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import threading
@@ -426,3 +428,75 @@ def test_a_file_that_keeps_changing_is_kept_in_some_state(plugin, made, take):
     finally:
         over.set()
         thread.join()
+
+
+def rest_of(repo):
+    """Return what is in the repository that only somebody at work on snapshots has there."""
+    git = repo.path / ".git"
+    return [*git.glob("rouser*"), *git.rglob("*.lock")]
+
+
+@pytest.mark.parametrize("last", ["update-index", "write-tree", "commit-tree", "update-ref"])
+def test_what_a_killed_snapshot_leaves_goes_with_the_next_one(repo, made, take, tmp_path, monkeypatch, last):
+    """The process that takes it is killed together with its git."""
+    _, path = made
+    (path / "new").write_text("new\n")
+    wrapper = tmp_path / "bin" / "git"
+    wrapper.parent.mkdir()
+    wrapper.write_text(
+        f'#!/bin/sh\ncase " $* " in *" {last} "*) kill -9 $PPID;; *) exec {shutil.which("git")} "$@";; esac'
+    )
+    wrapper.chmod(0o755)
+    pid = os.fork()
+    if not pid:
+        os.environ["PATH"] = f"{wrapper.parent}:{os.environ['PATH']}"
+        try:
+            take()
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+    assert rest_of(repo)
+    assert take() is not None
+    assert not rest_of(repo)
+
+
+def test_a_lock_of_a_git_that_was_killed_is_not_in_the_way_of_snapshots(repo, made, take):
+    session, path = made
+    (path / "new").write_text("new\n")
+    lock = repo.path / ".git" / "refs" / "rouser" / session.id / "1.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    assert take().number == 1
+    assert not lock.exists()
+
+
+def test_a_lock_is_left_alone_while_somebody_else_takes_a_snapshot_of_the_session(repo, made, take):
+    session, path = made
+    (path / "new").write_text("new\n")
+    lock = repo.path / ".git" / "refs" / "rouser" / session.id / "1.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    other = repo.path / ".git" / f"rouser-snapshot.{session.id}.01234567"
+    other.mkdir()
+    with (other / "held").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(HookError):
+            take()
+        assert lock.exists()
+        assert other.exists()
+
+
+def test_a_draft_of_a_restore_that_was_killed_is_no_work_and_goes(plugin, made, take):
+    session, path = made
+    for name in ("new", "sub/new"):
+        (path / name).parent.mkdir(exist_ok=True)
+        (path / name).write_text("new\n")
+    number = take().number
+    drafts = [path / ".rouser-draft-0123456789abcdef", path / "sub" / ".rouser-draft-0123456789abcdef"]
+    for draft in drafts:
+        draft.write_text("")
+    assert take() is None
+    (path / "new").unlink()
+    assert plugin.workspace_restore_snapshot(session, path, number, False) == []
+    assert (path / "new").read_text() == "new\n"
+    assert not [draft for draft in drafts if draft.exists()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from rouser.git_snapshots.policy import SnapshotPolicy
 from rouser.git_snapshots.running import QuietGit
 
 GITLINK: Final = "160000"
+_DRAFT: Final = re.compile(r"\.rouser-draft-[0-9a-f]{16}")
 _UNDER_WAY: Final = {
     "MERGE_HEAD": "a merge",
     "rebase-merge": "a rebase",
@@ -42,6 +44,7 @@ class Checkout:
     :ivar unmerged: whether the index has conflicts.
     :ivar announced: the names whose content the index does not have yet (``git add --intent-to-add``).
     :ivar ignored: the ignored files and directories that are left out.
+    :ivar drafts: files that nobody finished writing, see :func:`draft_beside`; part of nothing else.
     """
 
     head: str | None = None
@@ -51,6 +54,7 @@ class Checkout:
     unmerged: bool = False
     announced: set[str] = field(default_factory=set)
     ignored: list[str] = field(default_factory=list)
+    drafts: list[str] = field(default_factory=list)
 
 
 def look(git: QuietGit, root: Path, policy: SnapshotPolicy) -> Checkout:
@@ -92,10 +96,22 @@ def _take_in(found: Checkout, line: str, *, keep_ignored: bool) -> None:
     elif kind == "u":
         found.unmerged = True
         found.changed[rest.split(" ", 9)[9]] = None
+    elif kind in {"?", "!"} and is_draft(rest):
+        found.drafts.append(rest)
     elif kind == "?" or (kind == "!" and keep_ignored):
         found.changed.setdefault(rest, None)
     elif kind == "!":
         found.ignored.append(rest)
+
+
+def draft_beside(path: Path) -> Path:
+    """Return where to write a file before it takes the place of ``path``; what is left of one that was killed there."""
+    return path.with_name(f".rouser-draft-{os.urandom(8).hex()}")
+
+
+def is_draft(name: str) -> bool:
+    """Return whether a file has a name that :func:`draft_beside` gives."""
+    return _DRAFT.fullmatch(name.rpartition("/")[2]) is not None
 
 
 def is_repository(directory: Path) -> bool:

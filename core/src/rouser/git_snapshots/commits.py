@@ -91,35 +91,31 @@ def list_kept(git: QuietGit, home: Path, prefix: str) -> list[Kept]:
     return sorted(found, key=lambda kept: kept.snapshot.number, reverse=True)
 
 
-def write_tree(git: QuietGit, root: Path, seen: Checkout, entries: Mapping[str, Entry | None]) -> str:
-    """Return the tree of ``HEAD`` with other entries in it, through an index that nobody else knows."""
+def write_tree(git: QuietGit, root: Path, seen: Checkout, entries: Mapping[str, Entry | None], place: Path) -> str:
+    """Return the tree of ``HEAD`` with other entries in it, through an index in the directory ``place``."""
     gone = [name for name, entry in entries.items() if entry is None]
     # Removals first: a file may have become a directory, or the other way round.
     nothing = "0" * (len(seen.head) if seen.head else _SHA1_DIGITS)
     lines = [f"0 {nothing}\t{name}\0" for name in gone]
     lines += [f"{entry.mode} {entry.blob}\t{name}\0" for name, entry in entries.items() if entry is not None]
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="rouser-") as scratch:
-        index = {"GIT_INDEX_FILE": f"{scratch}/index"}
-        if seen.head is not None:
-            git(root, "read-tree", seen.head, variables=index)
-        git(root, "update-index", "-z", "--index-info", stdin=os.fsencode("".join(lines)), variables=index)
-        return git.word(root, "write-tree", variables=index)
+    index = {"GIT_INDEX_FILE": str(place / "index")}
+    if seen.head is not None:
+        git(root, "read-tree", seen.head, variables=index)
+    git(root, "update-index", "-z", "--index-info", stdin=os.fsencode("".join(lines)), variables=index)
+    return git.word(root, "write-tree", variables=index)
 
 
-def write_staged(git: QuietGit, root: Path, seen: Checkout) -> str | None:
+def write_staged(git: QuietGit, root: Path, seen: Checkout, place: Path) -> str | None:
     """Return a commit of what is staged; None when that is what ``HEAD`` is, there is none, or there are conflicts.
 
     The same content gives the same commit, so that it can be seen whether anything has changed.
+
+    :param place: a directory for a copy of the index.
     """
     if seen.head is None or not seen.staged or seen.unmerged:
         return None
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="rouser-") as scratch:
-        index = index_copy(git, root, Path(scratch))
-        tree = git.word(root, "write-tree", variables={"GIT_INDEX_FILE": str(index)})
+    index = index_copy(git, root, place)
+    tree = git.word(root, "write-tree", variables={"GIT_INDEX_FILE": str(index)})
     if tree == tree_of(git, root, seen.head):
         return None
     return commit_tree(git, root, tree, [seen.head], "What was staged\n", _LONG_AGO)

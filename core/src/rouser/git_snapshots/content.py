@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from rouser.errors import HookError
-from rouser.git_snapshots.checkout import GITLINK, Checkout, Entry, files_of, is_repository
+from rouser.git_snapshots.checkout import GITLINK, Checkout, Entry, files_of, is_draft, is_repository
 from rouser.git_snapshots.policy import SnapshotPolicy
 from rouser.git_snapshots.running import QuietGit
 
@@ -32,17 +32,18 @@ class Content:
     left_out: list[str] = field(default_factory=list)
 
 
-def store_content(git: QuietGit, root: Path, seen: Checkout, policy: SnapshotPolicy) -> Content:
+def store_content(git: QuietGit, root: Path, seen: Checkout, policy: SnapshotPolicy, place: Path) -> Content:
     """Write every changed file of a checkout as a blob, and return the entries for a tree.
 
     The content is taken as it is on the disk: no filter is run, and no line end converted. Of a repository inside of
     the checkout, a submodule for instance, the files are taken in place of the commit, which is not to be had here.
 
+    :param place: a directory for what git has to read from files.
     :raises HookError: the object store cannot be written to, or files keep vanishing while they are read.
     """
     for attempt in range(_ATTEMPTS):
         try:
-            return _store(git, root, seen, policy)
+            return _store(git, root, seen, policy, place)
         except HookError:
             # An agent is at work, and removes what it has just made.
             if attempt == _ATTEMPTS - 1 or all(os.path.lexists(root / name) for name in seen.changed):
@@ -50,7 +51,7 @@ def store_content(git: QuietGit, root: Path, seen: Checkout, policy: SnapshotPol
     raise AssertionError("the last attempt returns or raises")
 
 
-def _store(git: QuietGit, root: Path, seen: Checkout, policy: SnapshotPolicy) -> Content:
+def _store(git: QuietGit, root: Path, seen: Checkout, policy: SnapshotPolicy, place: Path) -> Content:
     content = Content(left_out=[f"{name}: ignored" for name in seen.ignored])
     files: dict[str, str] = {}
     links: dict[str, str] = {}
@@ -73,7 +74,7 @@ def _store(git: QuietGit, root: Path, seen: Checkout, policy: SnapshotPolicy) ->
             files[name] = "100755" if status.st_mode & stat.S_IXUSR else "100644"
     blobs = _hashed(git, root, files)
     content.entries |= {name: Entry(mode, blob) for (name, mode), blob in zip(files.items(), blobs, strict=True)}
-    content.entries |= _linked(git, root, links)
+    content.entries |= _linked(git, root, links, place)
     return content
 
 
@@ -92,7 +93,7 @@ def _expanded(git: QuietGit, root: Path, seen: Checkout, content: Content) -> It
             continue
         content.entries[inner] = None
         content.left_out.append(f"{inner}: a repository of its own, of which files are kept, but no commits")
-        todo += [f"{inner}/{found}" for found in files_of(git, place)]
+        todo += [f"{inner}/{found}" for found in files_of(git, place) if not is_draft(found)]
 
 
 def _hashed(git: QuietGit, root: Path, files: Iterable[str]) -> list[str]:
@@ -103,17 +104,14 @@ def _hashed(git: QuietGit, root: Path, files: Iterable[str]) -> list[str]:
     return output.decode("ascii").split()
 
 
-def _linked(git: QuietGit, root: Path, links: dict[str, str]) -> dict[str, Entry]:
+def _linked(git: QuietGit, root: Path, links: dict[str, str], place: Path) -> dict[str, Entry]:
     """Store where symbolic links point: ``hash-object`` would follow them, so it is given files that say so."""
     if not links:
         return {}
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="rouser-") as scratch:
-        paths = [Path(scratch, str(number)) for number in range(len(links))]
-        for path, target in zip(paths, links.values(), strict=True):
-            path.write_bytes(os.fsencode(target))
-        blobs = _hashed(git, root, map(str, paths))
+    paths = [place / str(number) for number in range(len(links))]
+    for path, target in zip(paths, links.values(), strict=True):
+        path.write_bytes(os.fsencode(target))
+    blobs = _hashed(git, root, map(str, paths))
     return {name: Entry("120000", blob) for name, blob in zip(links, blobs, strict=True)}
 
 

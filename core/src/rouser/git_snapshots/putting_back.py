@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rouser.errors import HookError
-from rouser.git_snapshots.checkout import Checkout, Entry, look
+from rouser.git_snapshots.checkout import Checkout, Entry, draft_beside, look
 from rouser.git_snapshots.commits import Kept, tree_of, write_tree
 from rouser.git_snapshots.content import is_gitlink, store_content
 from rouser.git_snapshots.policy import SnapshotPolicy
@@ -25,19 +25,22 @@ class _Change(NamedTuple):
     new: Entry | None
 
 
-def put_back(git: QuietGit, root: Path, kept: Kept, policy: SnapshotPolicy, *, overwrite: bool) -> list[str]:
+def put_back(
+    git: QuietGit, root: Path, kept: Kept, policy: SnapshotPolicy, place: Path, *, overwrite: bool
+) -> list[str]:
     """Make the files that a snapshot had as uncommitted work what they were, byte for byte; run no filter.
 
     A file that is what the snapshot's ``HEAD`` or index had is replaced. One that has changed otherwise is replaced
     if ``overwrite``. A directory is never removed for a file, nor what stands where a directory has to be. What was
     staged is staged again where the index is that of the commit that was checked out then.
 
+    :param place: a directory for what git needs meanwhile.
     :returns: the names that were left as they are.
     :raises HookError: git fails, or the disk says no; what was put back by then stays, and the rest can follow later.
     """
     base = tree_of(git, root, kept.head)
     seen = look(git, root, policy)
-    present = write_tree(git, root, seen, store_content(git, root, seen, policy).entries)
+    present = write_tree(git, root, seen, store_content(git, root, seen, policy, place).entries, place)
     wanted = _changes(git, root, base, kept.tree)
     since = _changes(git, root, base, present)
     staged = _changes(git, root, base, tree_of(git, root, kept.index)) if kept.index else {}
@@ -55,6 +58,8 @@ def put_back(git: QuietGit, root: Path, kept: Kept, policy: SnapshotPolicy, *, o
         else:
             left.append(name)
     try:
+        for draft in seen.drafts:
+            (root / draft).unlink(missing_ok=True)
         left += _write(git, root, taken)
     except OSError as error:
         raise HookError(f"{error.filename or root}: {error.strerror or error}; try again") from error
@@ -159,7 +164,7 @@ def _place(root: Path, name: str, mode: str, data: bytes) -> bool:
         if directory.is_symlink() or (os.path.lexists(directory) and not directory.is_dir()):
             return False
         directory.mkdir(exist_ok=True)
-    fresh = path.with_name(f".rouser-{os.getpid()}-{os.urandom(4).hex()}")
+    fresh = draft_beside(path)
     try:
         if mode == _LINK:
             fresh.symlink_to(os.fsdecode(data))

@@ -21,6 +21,7 @@ from rouser.git_snapshots.content import Content, store_content
 from rouser.git_snapshots.policy import SnapshotPolicy
 from rouser.git_snapshots.putting_back import put_back
 from rouser.git_snapshots.running import QuietGit, RunGit
+from rouser.git_snapshots.scratch import scratch
 from rouser.models import Snapshot, is_valid_name
 
 _ATTEMPTS: Final = 50
@@ -30,7 +31,7 @@ _LISTED: Final = 100
 class GitSnapshots:
     """Snapshots as commits under ``refs/rouser/SESSION/NUMBER``, whose first parent is what was checked out.
 
-    Taking one touches neither index nor files nor stash nor reflog, takes no lock, and runs no hook and no filter.
+    Taking one touches neither index nor files nor stash nor reflog, locks no index, and runs no hook and no filter.
 
     :param run: runs git, see :class:`rouser.git_snapshots.running.RunGit`.
     :param home: the common directory of the repository that has the references.
@@ -67,11 +68,15 @@ class GitSnapshots:
         :returns: None when there is none, or no other than the newest snapshot has.
         :raises HookError: it could not be kept; no reference was made.
         """
-        git, root = self._git, checkout
+        with scratch(self._home, self._session_id) as place:
+            return self._take(checkout, reason, also, place)
+
+    def _take(self, root: Path, reason: str, also: Sequence[str], place: Path) -> Snapshot | None:
+        git = self._git
         seen = look(git, root, self._policy)
-        content = store_content(git, root, seen, self._policy)
-        tree = write_tree(git, root, seen, content.entries)
-        staged = write_staged(git, root, seen)
+        content = store_content(git, root, seen, self._policy, place)
+        tree = write_tree(git, root, seen, content.entries, place)
+        staged = write_staged(git, root, seen, place)
         parents = [commit for commit in (seen.head, staged) if commit is not None]
         parents += [commit for commit in dict.fromkeys(also) if commit not in parents]
         newest = next(iter(self.kept()), None)
@@ -98,12 +103,14 @@ class GitSnapshots:
         kept = self._get(number)
         if self._apart:
             self._git(checkout, "fetch", *_FETCH, "--", str(self._home), kept.reference)
-        return put_back(self._git, checkout, kept, self._policy, overwrite=overwrite)
+        with scratch(self._home, self._session_id) as place:
+            return put_back(self._git, checkout, kept, self._policy, place, overwrite=overwrite)
 
     def drop(self, number: int) -> None:
         """Forget a snapshot; one that is not there is no error."""
         reference = f"{self._prefix}{number}"
-        self._git(self._home, f"--git-dir={self._home}", "update-ref", "-d", reference)
+        with scratch(self._home, self._session_id):
+            self._git(self._home, f"--git-dir={self._home}", "update-ref", "-d", reference)
 
     def lost_tip(self, branch: str) -> str | None:
         """Return the commit that a branch was last seen at when a snapshot was taken; None when none was."""

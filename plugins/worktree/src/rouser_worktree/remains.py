@@ -11,7 +11,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -32,11 +32,12 @@ def clear(repository: Repository, path: Path, branch: str) -> None:
     of them runs any more.
 
     :param path: the worktree's directory, which need not be there.
-    :raises OSError: the disk says no.
+    :raises OSError: the disk says no; the next holder of the lock goes on with it.
     """
     held = repository.held
     if held is None or not (held.broken or held.failed):
         return
+    before, held.unfinished = held.unfinished, True
     since = held.since - _CLOCK_SECONDS
     for entry in _half_entries(repository.common, path, since):
         shutil.rmtree(entry)
@@ -47,6 +48,18 @@ def clear(repository: Repository, path: Path, branch: str) -> None:
         left = {file: status for file, status in left.items() if _identity(file, since) == status}
     for file in left:
         file.unlink(missing_ok=True)
+    held.unfinished = before
+
+
+@contextmanager
+def cleared(repository: Repository, path: Path, branch: str) -> Iterator[None]:
+    """Do as :func:`clear` before the block, and after it if it fails."""
+    clear(repository, path, branch)
+    try:
+        yield
+    except BaseException:
+        clear(repository, path, branch)
+        raise
 
 
 def is_locked(private: Path) -> bool:
@@ -72,7 +85,7 @@ def _makes_sense(entry: Path) -> bool:
 
 def _lock_files(repository: Repository, path: Path, branch: str) -> Iterator[Path]:
     common = repository.common
-    yield common / "refs" / "heads" / f"{branch}.lock"
+    yield repository.branch_lock(branch)
     if repository.held is not None and repository.held.broken:  # it may be another's, who holds it for long
         yield common / "packed-refs.lock"
         yield common / "packed-refs.new"

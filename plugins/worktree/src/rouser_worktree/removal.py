@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 
 from rouser import HookError
+from rouser_worktree.abandoned import remove_abandoned
 from rouser_worktree.checkout import remove_entry, remove_tree
 from rouser_worktree.library import GitFailedError
 from rouser_worktree.links import Link, find_private, is_repository, points_nowhere, read_link, write_link
 from rouser_worktree.locks import Held, making, tidy
 from rouser_worktree.records import Record, forget, read_record
-from rouser_worktree.remains import clear, is_locked
+from rouser_worktree.remains import clear, cleared, is_locked
 from rouser_worktree.repository import Repository
 from rouser_worktree.work import look, own_commits, stranded_commit
 
@@ -51,14 +52,14 @@ def _destroy(path: Path, record: Record, held: Held, *, is_there: bool, force: b
         if is_there:
             _remove_unlinked(path, record, force=force)
         return
-    clear(repository, path, record.branch)
-    if is_there:
-        _remove_directory(repository, path, record, force=force)
-    elif not force:
-        _require_nothing_stranded(repository, path)
-    remove_entry(repository, path)
-    clear(repository, path, record.branch)
-    _delete_unused_branch(repository, record)
+    with cleared(repository, path, record.branch):
+        if is_there:
+            _remove_directory(repository, path, record, force=force)
+        elif not force:
+            _require_nothing_stranded(repository, path)
+        remove_entry(repository, path)
+        clear(repository, path, record.branch)
+        _delete_unused_branch(repository, record)
 
 
 def _remove_directory(repository: Repository, path: Path, record: Record, *, force: bool) -> None:
@@ -121,4 +122,5 @@ def _delete_unused_branch(repository: Repository, record: Record) -> None:
         return
     tip = repository.tip(record.branch)
     if tip is not None and not own_commits(repository.git, record.branch, record.start, pushed_too=True):
+        remove_abandoned(repository.branch_lock(record.branch))
         repository.delete_branch(record.branch, tip)

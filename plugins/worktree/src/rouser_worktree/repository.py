@@ -37,6 +37,10 @@ class Repository:
         )
         return None if status else str(output)
 
+    def branch_lock(self, branch: str) -> Path:
+        """Return the file that a git makes to change a branch."""
+        return self.common / HEADS / f"{branch}.lock"
+
     def place_of(self, branch: str) -> Path | None:
         """Return the worktree that has a branch checked out, whether or not it is there; None when none has."""
         for block in self.git.worktree("list", "--porcelain").split("\n\n"):

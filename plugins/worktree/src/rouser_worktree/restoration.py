@@ -11,7 +11,7 @@ from rouser_worktree.library import SupervisedGit
 from rouser_worktree.links import find_private, is_repository, points_nowhere, read_link, write_link
 from rouser_worktree.locks import claiming, filling, is_filling, is_made, making
 from rouser_worktree.records import Record, read_record, write_record
-from rouser_worktree.remains import clear
+from rouser_worktree.remains import clear, cleared
 from rouser_worktree.repository import Repository, find_repository
 from rouser_worktree.snapshots import snapshots_in
 from rouser_worktree.work import head_branch, stranded_commit, under_way
@@ -30,14 +30,8 @@ def restore(session: Session, path: Path) -> Path:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with making(path) as held:
         repository = replace(repository, held=held)
-        clear(repository, path, session.branch)
-        try:
+        with cleared(repository, path, session.branch):
             return restore_held(session, repository, path, record)
-        except BaseException:
-            held.unfinished = True
-            clear(repository, path, session.branch)
-            held.unfinished = False
-            raise
 
 
 def restore_held(session: Session, repository: Repository, path: Path, record: Record | None) -> Path:
