@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from rouser.errors import (
     LivenessUnknownError,
@@ -27,8 +26,7 @@ LOST: Final = "workspace_lost"
 RECREATED: Final = "workspace_recreated"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PutBack:
+class PutBack(NamedTuple):
     """What putting a snapshot back did.
 
     :ivar session: whose it is.

@@ -6,9 +6,8 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rouser.errors import ConfigError
 
@@ -20,8 +19,7 @@ name a path, now or in some plugin."""
 _LARGEST: Final = 1024 * 1024
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RepositoryFile:
+class RepositoryFile(NamedTuple):
     """A repository's file.
 
     :ivar path: its path, symbolic links resolved.

@@ -43,7 +43,8 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
     def plugin_configure(self, settings: Mapping[str, Any]) -> None:
         """Take ``base``, an absolute path or one that begins with ``~``, and what snapshots leave out."""
         self._configured = configured_base(settings)
-        snapshot_policy(settings)
+        if settings:
+            snapshot_policy(settings)  # its import is not for those who have set nothing
         self._settings = settings
 
     @hookimpl
