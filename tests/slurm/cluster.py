@@ -227,13 +227,14 @@ def settings_of(cluster: Cluster, directory: Path) -> Mapping[str, object]:
     return {"conf": str(cluster.configuration), "directory": str(directory), "lease_seconds": 3}
 
 
-def pids_of(text: str) -> list[int]:
-    """Return the processes whose command line or environment holds ``text``."""
+def pids_of(*texts: str) -> list[int]:
+    """Return the processes whose command line or environment holds all of ``texts``."""
     found = []
     for entry in Path("/proc").iterdir():
         if not re.fullmatch(r"\d+", entry.name) or int(entry.name) == os.getpid():
             continue
         with suppress(OSError):
-            if text.encode() in (entry / "cmdline").read_bytes() + b"\0" + (entry / "environ").read_bytes():
+            known = (entry / "cmdline").read_bytes() + b"\0" + (entry / "environ").read_bytes()
+            if all(text.encode() in known for text in texts):
                 found.append(int(entry.name))
     return found

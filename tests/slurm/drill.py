@@ -118,18 +118,20 @@ class Round:
 
     def _restart_controller(self, wanted: set[str]) -> None:
         before = {session: living(self.witness, session) for session in wanted}
-        time.sleep(max(0.0, 10 - self._age_of_youngest_job()))  # what it learned last it may not have saved before
+        time.sleep(max(0.0, 15 - self._age_of_youngest_job()))  # what it learned last it may not have saved before
         self.cluster.kill("slurmctld")
         views = self.world.ls()
         if any(seen["alive"] is False for seen in views if seen["id"] in wanted):
             self.violations.append("without a controller, sessions are called dead")
         self.cluster.start_controller()
         wait_for(lambda: len(self.cluster.states()) > 1, "the controller is back", self._explain)
+        ended = {session for session in wanted if living(self.witness, session) != before[session]}
         answer = self.world.run("restore", "--all", "--json", timeout=120)
-        if answer.json:
-            self.violations.append(f"with the controller back, {len(answer.json)} sessions are restored that live")
-        after = {session: living(self.witness, session) for session in wanted}
-        if after != before:
+        restored = {item["id"] for item in answer.json}
+        if restored != ended:
+            self.violations.append(f"with the controller back, {ended} had ended, and {restored} were restored")
+        after = {session: living(self.witness, session) for session in wanted - ended}
+        if after != {session: before[session] for session in wanted - ended}:
             self.violations.append(f"the controller's restart changed what lives: {before} became {after}")
 
     def _age_of_youngest_job(self) -> float:

@@ -54,6 +54,14 @@ def restored(world: World, session: str) -> dict:
     return view
 
 
+def kill_at_once(pids: set[int]) -> None:
+    """Kill processes before any of them can act on the others' end."""
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
 def test_a_life_spawn_send_logs_cancelled_restored_killed(world, cluster):
     session = world.spawn("fix it")["id"]
     world.ok("send", session, "hello there")
@@ -102,9 +110,7 @@ def test_a_node_without_power_is_unknown_until_slurm_gives_it_up_and_then_restor
     node = cluster.run("squeue", "-h", "-j", job, "-o", "%N")
     try:
         cluster.kill(node)
-        for pid in cluster.processes_of(job):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill_at_once({*cluster.processes_of(job), *pids_of(f"SLURM_JOB_ID={job}\0", str(cluster.root))})
         (pid,) = (int(line.split()[0]) for line in world.lines("start", session))
         wait_for(lambda: not running(pid), "the agent is gone")
         answers = set()
@@ -135,6 +141,30 @@ def test_a_copy_whose_lease_is_another_generations_ends_itself(world, cluster):
     wait_for(lambda: not running(pid), "the agent has ended")
     lease.write_text(lease.read_text().replace("2 ", "1 ", 1))
     wait_until_gone(world, session)
+
+
+def stubborn(world: World) -> tuple[dict, int]:
+    """Spawn an agent that heeds neither hangup nor TERM; return its session and process."""
+    note = world.root / "stubborn"
+    program = f"trap '' HUP TERM; echo $$ >{note}; while :; do sleep 0.2; done"
+    session = world.spawn("fix it", agent=["sh", "-c", program])["id"]
+    wait_for(lambda: note.exists() and note.read_text(), "the agent runs")
+    return seen(world, session), int(note.read_text())
+
+
+def test_no_agent_outlives_its_job_when_slurm_kills_all_that_it_tracks(world, cluster):
+    view, agent = stubborn(world)
+    kill_at_once(set(cluster.processes_of(job_of(view))) - {agent})
+    wait_for(lambda: not running(agent), "the agent has ended")
+    wait_until_gone(world, view["id"])
+
+
+def test_a_job_whose_guard_was_killed_ends_all_the_same(world, cluster):
+    view, agent = stubborn(world)
+    (guard,) = pids_of("slurm_script\0guard\0", f"SLURM_JOB_ID={job_of(view)}\0", str(cluster.root))
+    os.kill(guard, signal.SIGKILL)
+    wait_for(lambda: not running(agent), "the agent has ended")
+    wait_until_gone(world, view["id"])
 
 
 def test_a_session_that_waits_in_the_queue_is_withdrawn_in_time_and_never_starts(world, cluster):

@@ -4,6 +4,7 @@ umask 077
 PATH=${PATH:-/usr/local/bin:/usr/bin:/bin}
 main=$$
 node=${SLURMD_NODENAME:-$(uname -n)}
+guard=
 beat=
 fate=
 agent=
@@ -27,41 +28,88 @@ lease_is_ours() {
     [ "$line" = "$claim" ]
 }
 
-# Everything that has our tmux server's socket in its environment, or is of the agent's terminal session.
-members() {
-    {
-        grep -lszF "TMUX=$here/tmux," /proc/[0-9]*/environ | while IFS=/ read -r _ _ pid _; do echo "$pid"; done
-        [ -z "$agent" ] || ps -o stat=,pid= -s "$agent" 2>/dev/null | while read -r state pid; do
-            case $state in Z*) ;; *) echo "$pid" ;; esac
-        done
-    } | sort -un
+# Runs a command of tmux's; the pipes are the main process's alone, so that their end is its end.
+ask_tmux() {
+    "$tmux" -N -u -S "$here/tmux" "$@" 6<&- 7>&-
 }
 
-# Ends all processes of the agent; returns 0 once none is left. $1: signals before KILL, which get a second each.
-end_members() {
-    for number in $1 KILL KILL KILL KILL KILL KILL; do
-        tries=0
-        while [ "$tries" -lt 10 ]; do
-            found=$(members)
-            [ -n "$found" ] || return 0
-            if [ "$tries" -eq 0 ] || [ "$number" = KILL ]; then
-                kill -s "$number" $found 2>/dev/null
-                kill -s CONT $found 2>/dev/null
-            fi
-            sleep 0.1
-            tries=$((tries + 1))
+runs() {
+    stat=
+    read -r stat 2>/dev/null <"/proc/$1/stat"
+    case ${stat##*) } in '' | [ZX]*) return 1 ;; esac
+}
+
+# Sets found to all that has our tmux server's socket in its environment, or is of the agent's terminal session.
+# Returns 1 if the search was killed, whose silence would say that nothing is left.
+find_members() {
+    paths=$(grep -lszF "TMUX=$here/tmux," /proc/[0-9]*/environ)
+    [ "$?" -le 2 ] || return 1
+    if [ -n "$agent" ]; then
+        paths="$paths $(grep -lszE "^[0-9]+ [(].*[)] [^ZX] -?[0-9]+ -?[0-9]+ $agent " /proc/[0-9]*/stat)"
+        [ "$?" -le 2 ] || return 1
+    fi
+    found=
+    for path in $paths; do
+        path=${path#/proc/}
+        found="$found ${path%/*}"
+    done
+}
+
+# Sends processes signals, and waits for a second at most until all have gone. $1: the signals. $2: the
+# processes.
+ask_to_go() {
+    for number in $1 CONT; do
+        for each in $2; do
+            kill -s "$number" -- "$each" 2>/dev/null
         done
     done
-    return 1
+    tries=0
+    while [ "$tries" -lt 20 ]; do
+        left=
+        for each in $2; do
+            ! runs "${each#-}" || left=1
+        done
+        [ -n "$left" ] || return 0
+        [ -z "$server" ] || kill -s CHLD "$server" 2>/dev/null
+        sleep 0.05
+        tries=$((tries + 1))
+    done
 }
 
-# What the terminal shows goes to the shared file system, where it outlives this machine.
-keep_screen() {
-    shown=$here/last
-    if [ ! -s "$shown" ]; then
-        shown=$here/shown
-        timeout 2 "$tmux" -N -u -S "$here/tmux" capture-pane -p -J -S -2000 -t %0 >"$shown" 2>/dev/null
+# Ends all processes of the agent, however long that takes. A search looks at every process of the machine, so that
+# what goes when its terminal hangs up is searched for once, when it has gone. $1: not empty if there is time to ask.
+end_members() {
+    if [ -n "$1" ] && [ -n "$agent" ]; then
+        ask_to_go HUP "-$agent"
+        tries=0
+        while [ "$tries" -lt 10 ] && ! runs "$agent" && [ ! -e "$here/over" ]; do
+            sleep 0.05
+            tries=$((tries + 1))
+        done
+        if find_members && [ -n "$found" ]; then
+            ask_to_go "HUP TERM" "$found"
+        fi
     fi
+    if [ -n "$server" ]; then
+        kill -s KILL "$server" 2>/dev/null
+    else
+        timeout 2 "$tmux" -N -S "$here/tmux" kill-server 2>/dev/null
+    fi
+    while ! find_members || [ -n "$found" ]; do
+        kill -s KILL $found 2>/dev/null
+        sleep 0.1
+    done
+}
+
+# Has tmux write down what the terminal shows, on this machine.
+look() {
+    timeout 2 "$tmux" -N -u -S "$here/tmux" capture-pane -p -J -S -2000 -t %0 2>/dev/null >"$here/shown"
+}
+
+# What the terminal showed goes to the shared file system, where it outlives this machine.
+keep_screen() {
+    shown=$here/shown
+    [ ! -s "$here/last" ] || shown=$here/last
     if [ -s "$shown" ] && ! cmp -s "$shown" "$here/kept"; then
         cat "$shown" >"$place/screen" && cp "$shown" "$here/kept"
     fi
@@ -76,32 +124,50 @@ wait_a_little() {
     done
 }
 
-# $1: why. Without a lease there is no time for manners.
-finish() {
-    trap '' TERM HUP INT USR1 USR2
+# Ends everything, and says so when nothing is left. $1: why. Without a lease there is no time for manners.
+end_all() {
+    read -r agent server watch 2>/dev/null <"$here/pids"
     case $1 in
     exited | cancelled)
+        look
+        end_members politely
         keep_screen &
         wait_a_little "$!"
-        end_members "HUP TERM"
         ;;
     *) end_members "" ;;
     esac
-    gone=$?
-    [ -z "$server" ] || kill -KILL "$server" 2>/dev/null
-    if [ "$gone" -eq 0 ]; then
-        say "ended $1" &
-        wait_a_little "$!"
-    fi
+    [ -z "$watch" ] || kill -s KILL "$watch" 2>/dev/null
+    say "ended $1" &
+    wait_a_little "$!"
     rm -rf "$here"
-    kill -KILL "$watch" "$nap" 2>/dev/null
-    exit "$gone"
 }
 
-# Renews the beat as long as the lease is ours. A process of its own, as a file system may not answer for ever;
-# and should the main one be killed, it ends what that left.
+# Slurm may kill all that it can track of a job while the agent's end is being waited for, and where it tracks by
+# descent, it has then lost the agent: its tmux went first, and it was asked to go too. So whoever ends the agent
+# is no descendant. It learns by a pipe of the main process's end, and of what that says: why all is to be ended.
+guard() {
+    trap '' TERM HUP INT USR1 USR2
+    echo "$$" >&5
+    fate=
+    read -r fate <&8
+    end_all "${fate:-abandoned}"
+}
+
+# Leaves the end to the guard, and waits for it: until then this is no job that is over.
+finish() {
+    trap '' TERM HUP INT USR1 USR2 PIPE
+    printf '%s\n' "$1" 2>/dev/null >&7
+    exec 7>&-
+    read -r rest <&6
+    [ ! -d "$here" ] || end_all "$1"
+    kill -s KILL "$nap" 2>/dev/null
+    exit 0
+}
+
+# Renews the beat as long as the lease is ours. A process of its own, as a file system may not answer for ever.
 watch_lease() {
     trap '' TERM HUP INT USR1 USR2
+    exec 6<&- 7>&-
     count=0
     while [ -d "$here" ]; do
         if lease_is_ours; then
@@ -111,20 +177,20 @@ watch_lease() {
             : >"$here/lost"
             kill -USR2 "$main" 2>/dev/null
         fi
-        if ! kill -0 "$main" 2>/dev/null; then
-            watch=
-            read -r agent server 2>/dev/null <"$here/pids"
-            finish abandoned
-        fi
         sleep "$poll"
     done
 }
 
 announce() {
-    [ -z "$notice" ] || "$tmux" -N -u -S "$here/tmux" set-buffer -b notice "$notice" \; \
+    [ -z "$notice" ] || ask_tmux set-buffer -b notice "$notice" \; \
         set-buffer -b enter "$(printf '\r')" \; paste-buffer -p -r -d -b notice -t %0 \; paste-buffer -r -d -b enter -t %0 &
 }
 
+if [ "$1" = guard ]; then
+    here=$2
+    guard
+    exit 0
+fi
 lease_is_ours || { say "ended fenced"; exit 0; }
 here=$(mktemp -d "${TMPDIR:-/tmp}/rouser-XXXXXXXXXX") || { say "failed there is no room in ${TMPDIR:-/tmp} of $node"; exit 1; }
 cat >"$here/conf" <<END
@@ -138,8 +204,15 @@ END
 trap 'fate=cancelled' TERM
 trap 'announce' USR1
 trap : USR2 HUP INT
+# Both ends of the pipes are opened before there is a guard, so that neither can miss the other's end.
+mkfifo "$here/word" "$here/guard"
+exec 9<>"$here/word" 8<"$here/word" 7>"$here/word" 9<>"$here/guard" 6<"$here/guard" 5>"$here/guard" 9>&-
+(setsid /bin/sh "$0" guard "$here" 6<&- 7>&- &)
+exec 5>&- 8<&-
+read -r guard <&6 || { say "failed the job cannot be guarded on $node: setsid does not work"; rm -rf "$here"; exit 1; }
 (
     trap - TERM HUP INT USR1 USR2
+    exec 6<&- 7>&-
     "$tmux" -D -u -f "$here/conf" -S "$here/tmux"
     : >"$here/over"
     kill -USR2 "$main"
@@ -154,7 +227,7 @@ while [ ! -S "$here/tmux" ] && [ ! -e "$here/over" ] && [ "$tries" -lt 500 ]; do
 done
 tries=0
 while :; do
-    said=$("$tmux" -N -u -S "$here/tmux" new-session -d -P -F '#{pane_pid} #{pid}' -s agent -x 120 -y 40 \
+    said=$(exec 6<&- 7>&-; ask_tmux new-session -d -P -F '#{pane_pid} #{pid}' -s agent -x 120 -y 40 \
         /bin/sh "$place/launch" \; set -s exit-empty on 2>&1) && break
     tries=$((tries + 1))
     if [ "$tries" -gt 50 ] || [ -e "$here/over" ]; then
@@ -165,13 +238,13 @@ while :; do
 done
 agent=${said%% *}
 server=${said##* }
-echo "$agent $server" >"$here/pids"
+echo "$agent $server $watch" >"$here/pids"
 uptime
 seen=$now
 kept=$now
 
 while [ -z "$fate" ]; do
-    sleep "$poll" &
+    sleep "$poll" 6<&- 7>&- &
     nap=$!
     wait "$nap"
     kill "$nap" 2>/dev/null
@@ -188,11 +261,13 @@ while [ -z "$fate" ]; do
         fate=fenced
     elif [ $((now - seen)) -ge "$limit" ]; then
         fate="cut off"
+    elif ! kill -0 "$guard" 2>/dev/null; then
+        fate=unguarded
     elif [ -e "$here/over" ] || ! kill -0 "$agent" 2>/dev/null; then
         fate=exited
     elif [ $((now - kept)) -ge 10 ] && ! kill -0 "$keeper" 2>/dev/null; then
         kept=$now
-        keep_screen &
+        { look; keep_screen; } 6<&- 7>&- &
         keeper=$!
     fi
 done

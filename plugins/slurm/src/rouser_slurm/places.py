@@ -45,7 +45,8 @@ class Report:
 
     :ivar started: where the agent runs. None: it was not started yet.
     :ivar failed: why it could not be started.
-    :ivar ended: why it ended, once nothing of it is left: ``exited``, ``cancelled``, ``fenced``, ``cut off``.
+    :ivar ended: why it ended, once nothing of it is left: ``exited``, ``cancelled``, ``fenced``, ``cut off``,
+        ``abandoned`` by its script, ``unguarded``.
     """
 
     started: Started | None = None
