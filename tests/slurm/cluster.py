@@ -170,12 +170,17 @@ class Cluster:
         return dict(line.split() for line in listed)
 
     def processes_of(self, job: str) -> list[int]:
-        """Return the daemon that holds a job on its node, and everything below it."""
+        """Return the daemons that hold a job on its node, and everything below them."""
         table = {int(pid): int(parent) for pid, parent in (line.split() for line in _ps("pid=,ppid="))}
         held = f"slurmstepd: [{job}."
-        found = {int(line.split()[0]) for line in _ps("pid=,args=") if held in line}
-        while more := {pid for pid, parent in table.items() if parent in found} - found:
-            found |= more
+        ours = set(pids_of(str(self.root)))  # another cluster on this machine may have a job of the same number
+        found: set[int] = set()
+        for daemon in (int(line.split()[0]) for line in _ps("pid=,args=") if held in line):
+            tree = {daemon}
+            while more := {pid for pid, parent in table.items() if parent in tree} - tree:
+                tree |= more
+            if tree & ours:
+                found |= tree
         return sorted(found)
 
     def describe(self) -> str:
