@@ -102,6 +102,37 @@ def test_of_two_in_one_directory_and_one_by_hand_each_goes_on_with_its_own(lab: 
         assert len(named) == 2  # one client is two processes
 
 
+def test_a_client_that_outlived_its_terminal_is_ended_by_a_forced_restore(lab: OtherLab) -> None:
+    session = lab.spawn("fix it")
+    lab.idle(session)
+    before = lab.clients()
+    lab.world.kill_server()
+    assert lab.world.run("restore", session["id"]).code == 8
+    assert lab.clients() == before
+    assert lab.restore(session, "--force")["resumed"] is True
+    assert not set(before) & set(lab.clients())
+    sent = lab.send(session, "go on")
+    assert sent.code == 0, sent.err
+    assert lab.request("go on").said == ["fix it", "go on"]
+
+
+def test_a_dead_conversation_by_hand_is_discovered_and_adopted(lab: OtherLab) -> None:
+    lab.by_hand("mine", lab.world.repository, "-i", "by hand")
+    lab.request("by hand")
+    lab.world.kill_server()
+    for pid in lab.clients():
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not lab.clients(), "the client is gone")
+    (found,) = lab.world.ok("discover", "--json").json
+    assert (found["first_words"], found["alive"]) == ("by hand", False)
+    (adopted,) = lab.world.ok("adopt", "--all", "--json").json
+    assert adopted["conversation"]["id"] == found["id"]
+    assert lab.restore(adopted)["resumed"] is True
+    sent = lab.send(adopted, "go on")
+    assert sent.code == 0, sent.err
+    assert lab.request("go on").said == ["by hand", "go on"]
+
+
 def test_a_stub_of_a_crash_before_the_prompt_is_moved_aside_and_the_prompt_sent(lab: OtherLab) -> None:
     session = lab.spawn("")
     end(lab, session)
