@@ -15,7 +15,17 @@ from pathlib import Path
 
 from torture.tally import Tally
 
-PARTS: tuple[str, ...] = ("killed", "failing", "damaged", "concurrent", "backends", "plugins", "trust", "work")
+PARTS: tuple[str, ...] = (
+    "killed",
+    "failing",
+    "damaged",
+    "concurrent",
+    "backends",
+    "plugins",
+    "trust",
+    "work",
+    "secrets",
+)
 """The parts, in the order in which they are run."""
 
 ROOT = Path(__file__).parents[2]
