@@ -51,6 +51,33 @@ def test_no_more_than_jobs_are_under_way_and_as_many_as_that(stage: Stage, jobs:
     assert running == 0
 
 
+def test_a_slow_one_takes_one_place_and_holds_up_nobody_else(stage: Stage) -> None:
+    guard, others_done = threading.Lock(), threading.Event()
+    begun, ended = 0, 0
+    in_time: list[bool] = []
+
+    def begin() -> None:
+        nonlocal begun
+        with guard:
+            begun += 1
+            is_slow = begun == 1
+        if is_slow:
+            in_time.append(others_done.wait(5))
+
+    def end() -> None:
+        nonlocal ended
+        with guard:
+            ended += 1
+            if ended == 5:
+                others_done.set()
+
+    stage.journal.before["session_restoring"] = begin
+    stage.journal.before["session_restored"] = end
+    targets = [Target(text=stage.add().id) for _ in range(6)]
+    assert len(list(many(stage, targets, jobs=2).run())) == 6
+    assert in_time == [True]
+
+
 def test_one_failure_does_not_stop_the_rest(stage: Stage) -> None:
     good, merged = stage.add(), stage.add(status=SessionStatus.MERGED)
     targets = [Target(text=text) for text in ("nonsense", merged.id, good.id)]
