@@ -15,7 +15,7 @@ def test_what_is_exported_reaches_the_agent(stage: Stage, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    "name", ["TERM", "TMUX", "TMUX_PANE", "STY", "COLUMNS", "LINES", "SHLVL", "PWD", "OLDPWD", "_"]
+    "name", ["TERM", "TMUX", "TMUX_PANE", "STY", "COLUMNS", "LINES", "SHLVL", "PWD", "OLDPWD", "_", "ROUSER_TERMINAL"]
 )
 def test_what_belongs_to_the_terminal_is_not_passed(stage: Stage, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "mine")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rouser import HookError
+from rouser import RUNTIME_VARIABLE, HookError
 from rouser_tmux import destruction
 from rouser_tmux.handle import Handle
 from rouser_tmux.processes import Family, Process
@@ -22,6 +22,10 @@ def pid_in(world, name, eventually):
     pid = int(eventually(lambda: path.exists() and path.read_text().strip()))
     world.end_later(pid)
     return Process.identify(pid)
+
+
+def children(pid):
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().strip()
 
 
 def test_session_and_process_are_gone_when_it_returns(world):
@@ -73,12 +77,36 @@ def test_children_with_a_session_of_their_own_are_ended_too(world, eventually):
     assert not child.runs()
 
 
-def test_daemon_that_left_the_agent_is_let_live(world, eventually):
-    handle = world.create(["sh", "-c", "(setsid sh -c 'echo $$ > daemon; exec sleep 300' &) ; cat"])
+DAEMON = "(trap '' HUP TERM; setsid sh -c 'echo $$ > daemon; sleep 300; true' &)"
+
+
+@pytest.mark.parametrize("then", ["cat", "exit"])
+def test_daemon_that_left_the_agent_is_ended_with_its_children_and_that_of_another_is_not(world, eventually, then):
+    handle = world.create(["sh", "-c", f"{DAEMON}; {then}"])
     daemon = pid_in(world, "daemon", eventually)
-    eventually(lambda: os.getpgid(daemon.pid) == daemon.pid)
-    world.runtime.runtime_destroy(handle)
-    assert daemon.runs()
+    eventually(lambda: os.getsid(daemon.pid) == daemon.pid)
+    other = subprocess.Popen(["sleep", "300"], start_new_session=True, env={**os.environ, RUNTIME_VARIABLE: "another"})
+    try:
+        eventually(lambda: world.runtime.runtime_is_alive(handle) is (then == "cat"))
+        child = Process.identify(int(eventually(lambda: children(daemon.pid))))
+        world.runtime.runtime_destroy(handle)
+        assert not daemon.runs()
+        assert not child.runs()
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_daemon_with_terminals_where_people_may_be_at_work_is_spared(world, eventually, tmp_path):
+    server = f"tmux -f /dev/null -S {tmp_path}/theirs"
+    handle = world.create(["sh", "-c", f"{server} new-session -d 'echo $$ > daemon; exec sleep 300'; cat"])
+    try:
+        theirs = pid_in(world, "daemon", eventually)
+        world.runtime.runtime_destroy(handle)
+        assert theirs.runs()
+    finally:
+        subprocess.run([*server.split(), "kill-server"], check=True)
 
 
 def test_agent_that_outlived_its_server_is_ended(world, eventually):
@@ -190,7 +218,7 @@ def test_strangers_in_a_terminal_session_of_a_reused_number_are_spared(world):
     leader.wait()
     world.end_later(child.pid)
     assert os.getsid(child.pid) == leader.pid
-    assert Family([Process(leader.pid, "1.0")], f"{world.socket},1,").living() == []
+    assert Family([Process(leader.pid, "1.0")], f"{world.socket},1,", "token").living() == []
 
 
 def test_survivors_of_everything_are_named(world, monkeypatch):

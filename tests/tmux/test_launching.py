@@ -30,7 +30,7 @@ TORTURE = [
     "naïve ☃ \U0001f600",
     os.fsdecode(bytes(range(1, 256))),
 ]
-OF_THE_TERMINAL = {b"TERM", b"TERM_PROGRAM", b"TERM_PROGRAM_VERSION", b"TMUX", b"TMUX_PANE"}
+OF_THE_TERMINAL = {b"TERM", b"TERM_PROGRAM", b"TERM_PROGRAM_VERSION", b"TMUX", b"TMUX_PANE", b"ROUSER_TERMINAL"}
 OF_THE_SHELL = {b"PWD", b"SHLVL", b"_"}
 
 

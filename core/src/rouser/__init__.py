@@ -12,6 +12,7 @@ from rouser._version import __version__
 
 if TYPE_CHECKING:
     from rouser.client_program import ClientProgram
+    from rouser.daemons import RUNTIME_VARIABLE, find_daemons
     from rouser.deadline import time_left
     from rouser.errors import (
         AgentNotStartedError,
@@ -67,6 +68,7 @@ _MODULES = {
     "rouser.paths": ("state_directory",),
     "rouser.deadline": ("time_left",),
     "rouser.together": ("Together",),
+    "rouser.daemons": ("RUNTIME_VARIABLE", "find_daemons"),
     "rouser.client_program": ("ClientProgram",),
     "rouser.prompt_files": ("PromptFile", "write_private"),
     "rouser.settings_table": ("SettingsTable",),
@@ -119,6 +121,7 @@ _MODULES = {
 _WHERE = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "RUNTIME_VARIABLE",
     "ActivityState",
     "AgentNotStartedError",
     "AgentSpec",
@@ -168,6 +171,7 @@ __all__ = [
     "WorkspaceMissingError",
     "WorkspaceSpec",
     "__version__",
+    "find_daemons",
     "hookimpl",
     "is_valid_name",
     "snapshot_policy",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from rouser.daemons import RUNTIME_VARIABLE
+
 _OF_THE_TERMINAL: Final = frozenset(
     {
         "_",
@@ -23,6 +25,7 @@ _OF_THE_TERMINAL: Final = frozenset(
         "TMUX_PANE",
         "WINDOW",
         "WINDOWID",
+        RUNTIME_VARIABLE,
         "_ROUSER_COMPLETE",
     }
 )

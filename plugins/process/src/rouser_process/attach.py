@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from rouser import HookError
+from rouser import RUNTIME_VARIABLE, HookError
 from rouser_process.client import UnreachableError, connected, read_line, silence
-from rouser_process.handle import MARK, Handle
+from rouser_process.handle import Handle
 from rouser_process.protocol import ENDED, KEYS, frame, line, window
 
 _SECONDS: Final = 5.0
@@ -46,7 +46,7 @@ def attach(handle: Handle) -> None:
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise HookError("to attach, standard input and output must be a terminal")
-    if os.environ.get(MARK) == handle.token:
+    if os.environ.get(RUNTIME_VARIABLE) == handle.token:
         raise HookError(f"this is the terminal of {handle.name}; it cannot show itself")
     try:
         with connected(handle, _SECONDS) as channel:

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rouser import HookError, Session, is_valid_name, time_left
+from rouser import RUNTIME_VARIABLE, HookError, Session, is_valid_name, time_left
 from rouser_process.family import Family
-from rouser_process.handle import MARK, Handle
+from rouser_process.handle import Handle
 from rouser_process.places import claimed, read_record
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def create(
             "token": token,
             "command": list(command),
             "cwd": str(cwd),
-            "env": {**env, "TERM": _TERM, MARK: token},
+            "env": {**env, "TERM": _TERM, RUNTIME_VARIABLE: token},
             "umask": _umask(),
             "record": {"token": token, "session": session.id, "name": name},
             "held": held,
@@ -113,7 +113,7 @@ def _end(launcher: subprocess.Popen[bytes], place: Path) -> None:
         os.killpg(launcher.pid, signal.SIGSTOP)  # so that it starts no agent while we look for one
     handle = read_record(place)
     if handle is not None:
-        Family(handle.agent, handle.mark).end()
+        Family(handle.agent, handle.token).end()
     with contextlib.suppress(ProcessLookupError):
         os.killpg(launcher.pid, signal.SIGKILL)
     launcher.communicate()

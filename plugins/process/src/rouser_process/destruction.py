@@ -20,7 +20,7 @@ def destroy(handle: Handle) -> None:
 
     :raises HookError: something of it is still there.
     """
-    family = Family(handle.agent, handle.mark)
+    family = Family(handle.agent, handle.token)
     survivors = family.end()
     if not wait_until_gone([handle.supervisor], _FAREWELL_SECONDS):
         handle.supervisor.send(signal.SIGKILL)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from rouser import time_left
+from rouser import RUNTIME_VARIABLE, find_daemons, time_left
 from rouser_process.identity import ENDED, PROC, Process, Stat, read_stat
 
 _SHORTEST_POLL: Final = 0.002
@@ -19,25 +19,26 @@ _STEPS: Final = ((signal.SIGHUP, 1.0), (signal.SIGTERM, 1.0), (signal.SIGKILL, 1
 
 
 class Family:
-    """An agent, the processes of its session (``setsid(2)``) and its descendants.
-
-    A descendant that left both, a daemon, was meant to outlive its family, and is not counted.
+    """An agent, the processes of its session (``setsid(2)``), its descendants, and the daemons that left both.
 
     :param leader: the agent, which leads its session, alive or not.
-    :param mark: an entry in the environment of the members. Once the leader is gone, its number may be
-        another's; what claims to be of its session must then carry this mark.
+    :param token: what ``RUNTIME_VARIABLE`` is in the environment of the members. Once the leader is gone, its
+        number may be another's; what claims to be of its session must then carry this.
     """
 
-    def __init__(self, leader: Process, mark: str) -> None:
+    def __init__(self, leader: Process, token: str) -> None:
         self._leader = leader
-        self._mark = mark.encode()
+        self._token = token
+        self._mark = f"{RUNTIME_VARIABLE}={token}".encode()
         self._known: set[Process] = set()
 
     def living(self) -> list[Process]:
         """Return the members that run now, the one that asks left out."""
+        daemons = find_daemons().get(self._token, ())
         table = dict(_read_all())
         known = [member.pid for member in self._known if _holds(table, member)]
-        found = set(_with_descendants(table, [*known, *self._session_members(table)]))
+        members = [*known, *self._session_members(table), *table.keys() & daemons]
+        found = set(_with_descendants(table, members))
         self._known = {Process(pid, table[pid].start) for pid in found - {os.getpid()} if table[pid].state not in ENDED}
         return sorted(self._known, key=lambda member: member.pid)
 

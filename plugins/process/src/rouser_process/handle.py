@@ -10,9 +10,6 @@ from typing import Final
 from rouser import HookError
 from rouser_process.identity import Process
 
-MARK: Final = "ROUSER_TERMINAL"
-"""The variable that tells a process which runtime it is in, as ``TMUX`` and ``STY`` do elsewhere."""
-
 _PATTERN: Final = re.compile(
     r"process:v1:(?P<token>[0-9a-f]{16}):(?P<session_id>[^:\s]+):(?P<name>[A-Za-z0-9_-]+)"
     r":(?P<supervisor>\d{1,10})@(?P<supervisor_start>[0-9a-f.]*):(?P<agent>\d{1,10})@(?P<agent_start>[0-9a-f.]*):(?P<base>/.*)",
@@ -65,8 +62,3 @@ class Handle:
     def place(self) -> Path:
         """The directory of this runtime: its socket, its record, and what its agent printed."""
         return self.base / f"{self.name}.{self.token}"
-
-    @property
-    def mark(self) -> str:
-        """What stands in the environment of the runtime's processes."""
-        return f"{MARK}={self.token}"

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rouser import HookError, Session, Together, is_valid_name, time_left
+from rouser import RUNTIME_VARIABLE, HookError, Session, Together, is_valid_name, time_left
 from rouser_tmux import launch, processes
 from rouser_tmux.client import NoServerError, Server, ServerExitingError, TmuxError
 from rouser_tmux.destruction import destroy, kill
@@ -57,7 +57,7 @@ def _attempt(
 ) -> Handle:
     """Do what ``create`` promises, unless the server exits just then."""
     token = os.urandom(8).hex()
-    path = launch.write(token, cwd, command, env)
+    path = launch.write(token, cwd, command, {**env, RUNTIME_VARIABLE: token})
     try:
         handle = _new_session(server, token, session, name=name, cwd=cwd, path=path)
         try:

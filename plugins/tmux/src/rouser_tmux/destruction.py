@@ -26,14 +26,14 @@ def destroy(handle: Handle) -> None:
     """
     launch.sweep()
     panes = find_with_company(handle)
-    if not panes and processes.left_nothing(handle.agent):
+    if not panes and processes.left_nothing(handle.agent, handle.token):
         return
     if any(pane.adopted for pane in panes if pane.token == handle.token):
         release(handle, panes)
         return
     own = [pane for pane in panes if pane.token == handle.token]
     leaders = {handle.agent, *(Process.identify(pane.pid) for pane in own if not pane.dead)}
-    family = Family(leaders, handle.mark, {handle.agent})  # one that was adopted need not lead a session
+    family = Family(leaders, handle.mark, handle.token, {handle.agent})  # one that was adopted need not lead a session
     family.living()  # remembers those that will be nobody's children once their parents have ended
     if panes:
         kill(handle.tmux, handle.token, panes)
@@ -47,7 +47,7 @@ def release(handle: Handle, panes: Sequence[Pane]) -> None:
 
     :raises HookError: a process survived, or the server does not answer.
     """
-    family = Family((), handle.mark, {handle.agent})
+    family = Family((), handle.mark, handle.token, {handle.agent})
     family.living()
     handle.agent.send(signal.SIGHUP)  # what it would get if its terminal were closed
     _end(family, handle)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rouser import time_left
+from rouser import find_daemons, time_left
 
 _PROC: Final = Path("/proc")
 _ENDED: Final = frozenset("ZXx")
@@ -103,26 +103,28 @@ class Process(NamedTuple):
 
 
 class Family:
-    """The processes that belong to some leaders: their sessions (``setsid(2)``) and their descendants.
-
-    A descendant that left both, a daemon, was meant to outlive its family, and is not counted.
+    """The processes that belong to some leaders: their sessions (``setsid(2)``), their descendants, their daemons.
 
     :param leaders: session leaders, alive or not.
     :param mark: how the ``TMUX`` variable of the members begins. Once a leader is gone, its number may be
         another's; what claims to be of its session must then carry this mark.
+    :param token: what ``RUNTIME_VARIABLE`` is in the environment of the daemons, which left session and parents.
     :param others: members that lead no session.
     """
 
-    def __init__(self, leaders: Iterable[Process], mark: str, others: Iterable[Process] = ()) -> None:
+    def __init__(self, leaders: Iterable[Process], mark: str, token: str, others: Iterable[Process] = ()) -> None:
         self._leaders = tuple(leaders)
+        self._token = token
         self._mark = f"TMUX={mark}".encode(errors="surrogateescape")
         self._known: set[Process] = set(others)
 
     def living(self) -> list[Process]:
         """Return the members that run now, the one that asks left out."""
+        daemons = find_daemons().get(self._token, ())
         table = dict(_read_all())
         known = [member.pid for member in self._known if _holds(table, member)]
-        found = set(self._with_descendants(table, [*known, *self._session_members(table)]))
+        members = [*known, *self._session_members(table), *table.keys() & daemons]
+        found = set(self._with_descendants(table, members))
         self._known = {
             Process(pid, table[pid].start) for pid in found - {os.getpid()} if table[pid].state not in _ENDED
         }
@@ -174,36 +176,40 @@ class Family:
         return members
 
 
-def left_nothing(leader: Process) -> bool:
-    """Return True if it is certain that a process has ended, and that nobody is left of its session (``setsid(2)``).
+def left_nothing(leader: Process, token: str) -> bool:
+    """Return True if it is certain that an agent, all in its session (``setsid(2)``) and its daemons have ended.
 
-    A session that nobody is in stays empty. So one look at all processes does for all leaders that had ended by
-    then, however many are asked about.
+    A session that nobody is in stays empty, and daemons come only from what carries the token already. So one look
+    at all processes does for all leaders that had ended by then, however many are asked about.
     """
     if not are_visible() or leader.runs():
         return False
-    return leader.pid not in _sessions_since(_found_ended[leader])
+    if leader.start and leader.start.rpartition(".")[2] != _boot():
+        return True
+    census = _census_since(_found_ended[leader])
+    return leader.pid not in census.sessions and token not in census.tokens
 
 
-def _sessions_since(moment: float) -> frozenset[int]:
-    """Return the sessions that have living members, as seen at or after a moment of ``time.monotonic``."""
+def _census_since(moment: float) -> _Census:
+    """Return a census that was taken at or after a moment of ``time.monotonic``."""
     global _census  # noqa: PLW0603 - the processes of one system
     with _counting:
         if _census.taken < moment:
             begun = time.monotonic()
             living = (stat.session for _, stat in _read_all() if stat.state not in _ENDED)
-            _census = _Census(begun, frozenset(living))
-        return _census.sessions
+            _census = _Census(begun, frozenset(living), frozenset(find_daemons()))
+        return _census
 
 
 class _Census(NamedTuple):
-    """The sessions that have living members, and when they were begun to be counted."""
+    """The sessions that have living members, the tokens of runtimes that have daemons, and when they were counted."""
 
     taken: float
     sessions: frozenset[int]
+    tokens: frozenset[str]
 
 
-_census = _Census(-1.0, frozenset())
+_census = _Census(-1.0, frozenset(), frozenset())
 _counting: Final = threading.Lock()
 
 
