@@ -153,7 +153,7 @@ def test_stopped_server_is_unknown_within_the_deadline(world):
             call_within(1, lambda: world.runtime.runtime_list_alive([handle]))
         with pytest.raises(HookError, match="did not answer within"):
             call_within(1, world.runtime.runtime_discover)
-        assert time.monotonic() - started < 4.1
+        assert time.monotonic() - started < 7  # a second for each of four, and what a busy machine takes
         assert clients_of(world.socket) == []
     assert world.runtime.runtime_is_alive(handle)
 

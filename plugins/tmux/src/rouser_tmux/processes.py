@@ -82,9 +82,14 @@ class Process(NamedTuple):
         )
 
     def answers(self) -> bool:
-        """Return whether it runs, and was not stopped."""
+        """Return whether it runs, and was neither stopped nor killed, even if that has yet to take effect."""
         stat = _read_stat(self.pid)
-        return stat is not None and stat.start == self.start and stat.state not in _ENDED | _STOPPED
+        return (
+            stat is not None
+            and stat.start == self.start
+            and stat.state not in _ENDED | _STOPPED
+            and not _is_being_ended(self.pid)
+        )
 
     def send(self, number: signal.Signals) -> None:
         """Signal the process if it still runs, and never another one that got its pid."""
@@ -237,6 +242,16 @@ def wait_until_named(process: Process, seconds: float) -> None:
     while not command_line(process.pid) and process.runs() and time.monotonic() < give_up:
         time.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_POLL)
+
+
+def _is_being_ended(pid: int) -> bool:
+    """Return whether a SIGKILL or SIGSTOP is pending, as on a busy machine one may be for many milliseconds."""
+    try:
+        status = (_PROC / str(pid) / "status").read_bytes()
+    except OSError:
+        return True
+    pending = status.partition(b"\nShdPnd:")[2].partition(b"\n")[0]
+    return bool(int(pending or b"0", 16) & (1 << signal.SIGKILL - 1 | 1 << signal.SIGSTOP - 1))
 
 
 @functools.cache
