@@ -24,6 +24,7 @@ PARTS: tuple[str, ...] = (
     "plugins",
     "trust",
     "work",
+    "hostile",
     "secrets",
 )
 """The parts, in the order in which they are run."""

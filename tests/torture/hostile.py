@@ -435,9 +435,9 @@ def _commands(tally: Tally, *, quick: bool) -> None:
     """Give the corpus to whole commands, with a real tmux and git, and look for the canary."""
     with _watched() as world:
         payloads = [text for text in CORPUS if _is_bytes(text) and len(text) < 1000 and text.strip()]
-        for payload in payloads[:: 8 if quick else 1]:
+        for payload in payloads[:: 24 if quick else 1]:
             _life(tally, world, payload)
-        for payload in [text for text in COMMANDS if len(text) < 200][:: 8 if quick else 1]:
+        for payload in [text for text in COMMANDS if len(text) < 200][:: 24 if quick else 1]:
             _in_directory(tally, world, payload)
         large = world.root / "large"
         large.write_text("x" * 10_000_000)
