@@ -13,7 +13,7 @@ from rouser.deadline import call_within
 from rouser_tmux.handle import Handle
 from rouser_tmux.liveness import _judge
 from rouser_tmux.panes import find
-from rouser_tmux.processes import Process
+from rouser_tmux.processes import Process, wait_until_gone
 
 IGNORES_HANGUP = "trap '' HUP; echo READY; while :; do sleep 0.05; done"
 
@@ -91,6 +91,7 @@ def test_without_a_server_nothing_is_alive(world, eventually):
 def test_server_that_was_killed_takes_its_agents_along(world):
     handle = world.create()
     os.kill(world.server_pid(), signal.SIGKILL)
+    assert wait_until_gone([Handle.parse(handle).server], 5)  # on a busy machine it may take a while to die
     assert world.runtime.runtime_is_alive(handle) is False
 
 
