@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -42,7 +41,7 @@ def scratch(home: Path, session_id: str) -> Iterator[Path]:
             _remove_locks(home, session_id, but=place)  # a git that was killed by itself leaves one
         raise
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        _remove(place)
         os.close(descriptor)
 
 
@@ -76,6 +75,14 @@ def _hold(place: Path) -> int | None:
     return None
 
 
+def _remove(place: Path) -> None:
+    """Remove a directory that has only files; what stays, the next snapshot removes."""
+    with suppress(OSError):
+        for file in place.iterdir():
+            file.unlink()
+        place.rmdir()
+
+
 def _sweep(home: Path, session_id: str, but: Path | None) -> bool:
     """Remove the directories that nobody holds; return whether nobody holds one for the session, ``but`` aside."""
     alone = True
@@ -84,7 +91,7 @@ def _sweep(home: Path, session_id: str, but: Path | None) -> bool:
             continue
         descriptor = None if place.is_symlink() else _hold(place)
         if descriptor is not None:
-            shutil.rmtree(place, ignore_errors=True)
+            _remove(place)
             os.close(descriptor)
         elif place.name.startswith(f"{_PREFIX}{session_id}.") and os.path.lexists(place):
             alone = False
