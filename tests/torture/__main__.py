@@ -26,6 +26,8 @@ PARTS: tuple[str, ...] = (
     "work",
     "hostile",
     "secrets",
+    "processes",
+    "time",
 )
 """The parts, in the order in which they are run."""
 

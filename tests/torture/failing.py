@@ -56,7 +56,7 @@ _ALIKE = 1  # of calls that are alike, so many of the first and of the last fail
 _QUICK_STEP = 37
 _KNOWN = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.RouserError)]
 _CODES = {0, *(kind.exit_code for kind in _KNOWN)}
-_RANDOM = re.compile(r"[0-9a-f]{8,}|\d+|\b(tmp_|tmp)\w+|(?<=objects/)[0-9a-f]{2}\b")
+_RANDOM = re.compile(r"(?<=objects/)[0-9a-f]{2}\b|[0-9a-f]{8,}|\d+|\b(tmp_|tmp)\w+")
 
 
 @dataclass(frozen=True, slots=True)
