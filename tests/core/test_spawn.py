@@ -226,6 +226,18 @@ def test_a_live_runtime_whose_handle_cannot_be_recorded_keeps_its_record_and_wor
     assert len(stage.runtime.created) == 1
 
 
+@pytest.mark.parametrize("ending", ["\0", "\ud800"])
+def test_a_handle_that_cannot_be_stored_is_refused_and_leaves_neither_a_runtime_nor_a_record(
+    stage: Stage, ending: str
+) -> None:
+    stage.runtime.ending = ending
+    with pytest.raises(PluginCallError, match="text that can be kept"):
+        spawn(stage)
+    assert len(stage.runtime.created) == 1
+    assert stage.runtime.live == {}
+    assert stage.store.sessions() == []
+
+
 def test_an_error_is_not_hidden_by_a_store_that_fails_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise StoreError("the disk is full")

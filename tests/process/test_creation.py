@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -284,6 +285,13 @@ def test_long_paths_are_no_obstacle_to_the_socket(world):
 @pytest.mark.parametrize("text", ["", "process", "process:v2:x", "tmux:v1:0123456789abcdef:id:name:1@1:2@2:/s", "a:b"])
 def test_other_texts_are_no_handles(world, refused, text):
     assert "not a handle" in refused(world.runtime.runtime_is_alive, text)
+
+
+def test_numbers_that_no_process_has_are_in_no_handle(world, refused):
+    pid = re.compile(r":(\d+)@")
+    handle = world.create()
+    assert "not a handle" in refused(world.runtime.runtime_is_alive, pid.sub(f":{10**30}@", handle))
+    assert "not a handle" in refused(world.runtime.runtime_destroy, pid.sub(f":{10**30}@", handle))
 
 
 def test_a_handle_survives_being_written_down(world):

@@ -84,7 +84,12 @@ class Created:
 
 
 class PlainRuntime(RuntimeSpec):
-    """A runtime in memory, with the required hooks only."""
+    """A runtime in memory, with the required hooks only.
+
+    :ivar ending: what its handles end with.
+    """
+
+    ending = ""
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
@@ -100,7 +105,7 @@ class PlainRuntime(RuntimeSpec):
         if any(runtime.name == name for runtime in self.live.values()):
             raise HookError(f"there is a runtime {name} already")
         self.created.append(Created(session, name, cwd, tuple(command), dict(env)))
-        handle = f"handle-{len(self.created)}"
+        handle = f"handle-{len(self.created)}{self.ending}"
         self.live[handle] = DiscoveredRuntime(handle=handle, session_id=session.id, name=name)
         self.journal.end("runtime_create")
         return handle

@@ -1,6 +1,7 @@
 """Destroying ends the runtime and all of its processes, and nothing else."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -231,3 +232,9 @@ def test_survivors_of_everything_are_named(world, monkeypatch):
 def test_other_text_than_a_handle_is_refused(world):
     with pytest.raises(HookError, match="not a handle"):
         world.runtime.runtime_destroy("proj-1")
+
+
+def test_numbers_that_no_process_has_are_in_no_handle(world):
+    handle = re.sub(r":(\d+)@", f":{10**30}@", world.create())
+    with pytest.raises(HookError, match="not a handle"):
+        world.runtime.runtime_is_alive(handle)
