@@ -52,7 +52,7 @@ main()
 """
 WATCHED = (
     *("asyncio", "click", "git", "hashlib", "importlib.metadata", "libtmux", "pluggy", "rich", "shutil", "sqlite3"),
-    *("subprocess", "tempfile", "tomllib", "yaml"),
+    *("subprocess", "platformdirs", "tempfile", "tomllib", "yaml"),
 )
 
 
@@ -67,12 +67,18 @@ class Cost:
 
 @pytest.fixture
 def cost(world, tmp_path):
+    # Where people have it, for to find it there has its price too.
+    (tmp_path / "config" / "rouser").mkdir(parents=True)
+    environment = {**world.environment, "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    if named := environment.pop("ROUSER_CONFIG", None):
+        (tmp_path / "config" / "rouser" / "rouser.toml").symlink_to(named)
+
     def run(*arguments):
         report = tmp_path / "report.json"
         subprocess.run(
             [sys.executable, "-c", TRACE, str(report), ",".join(WATCHED), *arguments],
             cwd=world.repository,
-            env=world.environment,
+            env=environment,
             check=True,
             capture_output=True,
             timeout=60,

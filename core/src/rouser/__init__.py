@@ -59,13 +59,13 @@ if TYPE_CHECKING:
         Snapshot,
         is_valid_name,
     )
-    from rouser.paths import state_directory
+    from rouser.paths import data_directory, state_directory
     from rouser.prompt_files import PromptFile, write_private
     from rouser.settings_table import SettingsTable
     from rouser.together import Together
 
 _MODULES = {
-    "rouser.paths": ("state_directory",),
+    "rouser.paths": ("data_directory", "state_directory"),
     "rouser.deadline": ("time_left",),
     "rouser.together": ("Together",),
     "rouser.daemons": ("RUNTIME_VARIABLE", "find_daemons"),
@@ -171,6 +171,7 @@ __all__ = [
     "WorkspaceMissingError",
     "WorkspaceSpec",
     "__version__",
+    "data_directory",
     "find_daemons",
     "hookimpl",
     "is_valid_name",

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from rouser import HookError, Session, is_valid_name, time_left
+from rouser import HookError, Session, data_directory, is_valid_name, time_left
 
 _UNFIT: Final = re.compile(r"[^\w.-]+")
 _LONGEST_NAME: Final = 48
@@ -149,8 +149,4 @@ def _try_to_lock(file: Path) -> int | None:
 
 
 def _default_base() -> Path:
-    if home := os.environ.get("ROUSER_HOME"):
-        return Path(home).expanduser().absolute() / "clones"
-    from platformdirs import user_data_path
-
-    return user_data_path("rouser", appauthor=False) / "clones"
+    return data_directory() / "clones"

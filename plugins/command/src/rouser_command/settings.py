@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -73,6 +72,8 @@ def parse_session(agent_config: Mapping[str, Any]) -> Settings:
 def _argv(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = table.get(key, ())
     if isinstance(value, str):
+        import shlex  # only strings have to be split
+
         try:
             value = shlex.split(value)
         except ValueError as error:

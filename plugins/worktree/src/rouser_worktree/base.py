@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from rouser import HookError
+from rouser import HookError, data_directory
 
 _UNFIT: Final = re.compile(r"[^\w.-]+")
 _LONGEST_NAME: Final = 48
@@ -39,9 +39,7 @@ def default_base() -> Path:
         if path is None:
             raise HookError(f"ROUSER_HOME is {home!r}, and ~ cannot be resolved; set it to an absolute path")
         return path.absolute() / "worktrees"
-    from platformdirs import user_data_path
-
-    return user_data_path("rouser", appauthor=False) / "worktrees"
+    return data_directory() / "worktrees"
 
 
 def directory_name(common: Path) -> str:
