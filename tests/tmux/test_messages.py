@@ -1,9 +1,14 @@
 """A message reaches its agent once and whole, and nobody else."""
 
+import array
+import fcntl
+import subprocess
+import termios
+
 import pytest
 
 from rouser import HookError
-from rouser_tmux.messages import clean
+from rouser_tmux.messages import _commands, clean
 
 PASTE, PASTED = b"\x1b[200~", b"\x1b[201~"
 
@@ -129,6 +134,27 @@ def test_ended_agent_is_an_error(world, eventually):
     world.runtime.runtime_destroy(handle)
     with pytest.raises(HookError, match="no tmux session proj-1"):
         world.runtime.runtime_send_message(handle, "hello")
+
+
+def test_a_client_that_is_killed_while_it_hands_over_a_message_types_nothing_and_leaves_no_buffer(world, eventually):
+    handle, out = world.typist()
+    words = [word for command in _commands("rouser-killed", "%0") for word in (*command, ";")]
+    client = subprocess.Popen(["tmux", "-S", world.socket, *words[:-1]], stdin=subprocess.PIPE, bufsize=0)
+    with client:
+        client.stdin.write(b"half of a mess")
+        eventually(lambda: waiting_in(client.stdin) == 0)
+        client.kill()
+    assert world.tmux("list-buffers") == []
+    world.runtime.runtime_send_message(handle, "hello")
+    eventually(out.read_bytes)
+    assert b"half" not in out.read_bytes()
+
+
+def waiting_in(pipe):
+    """Return how many bytes nobody has read yet."""
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
 
 
 def test_no_paste_buffer_is_left(world, eventually):

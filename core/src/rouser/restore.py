@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from rouser.config import Config
@@ -17,10 +16,9 @@ from rouser.errors import (
     PluginError,
     RouserError,
     SessionNotRestorableError,
-    WorkspaceMissingError,
 )
 from rouser.host import Host
-from rouser.keeping import give_back, is_gone, newest_of, note_loss, spoken, was_interrupted
+from rouser.keeping import is_gone, newest_of, spoken
 from rouser.launch import ADOPT, RESTORE, Delivery, LaunchPlan, deliver, note_conversation, record_start, start
 from rouser.liveness import Liveness, probe
 from rouser.models import (
@@ -31,18 +29,15 @@ from rouser.models import (
     Session,
     SessionStatus,
 )
-from rouser.providers import Agent, Directory, Runtime, Workspace, providers_of
+from rouser.providers import providers_of
+from rouser.restore_workspace import complete_workspace, describe_workspace, look_at_workspace, recreate_workspace
+from rouser.restoring import Restore, nothing
 from rouser.store import Store
 
 # An agent whose terminal was taken away needs a moment to notice and to end.
 _RELEASE_SECONDS = 2.0
 _RELEASE_PAUSE = 0.05
-_NAMED = 3
 _UNSENT = frozenset({PromptState.QUEUED, PromptState.FAILED})
-
-
-def _nothing() -> None:
-    """Stand for nobody who wants to know."""
 
 
 class Known(NamedTuple):
@@ -56,24 +51,6 @@ class Known(NamedTuple):
     liveness: Liveness
 
 
-@dataclass(slots=True)
-class _Restore:
-    """One restore on its way through the steps."""
-
-    host: Host
-    store: Store
-    config: Config
-    recorded: Session
-    runtime: Runtime
-    agent: Agent
-    workspace: Workspace | Directory
-    force: bool
-    changing: Callable[[], None] = _nothing
-    with_snapshot: bool = True
-    evidence: dict[str, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-
-
 def restore_session(
     host: Host,
     store: Store,
@@ -83,7 +60,7 @@ def restore_session(
     force: bool = False,
     with_snapshot: bool = True,
     known: Known | None = None,
-    changing: Callable[[], None] = _nothing,
+    changing: Callable[[], None] = nothing,
 ) -> RestoreOutcome:
     """Bring a terminated session back: same workspace, same conversation, same name, the prompt once.
 
@@ -112,9 +89,9 @@ def restore_session(
         if liveness.stray and liveness.handle is not None:
             with _told(run):
                 return _adopt(run, liveness.handle)
-        usable = _look_at_workspace(run)
+        usable = look_at_workspace(run)
         with _told(run):
-            ready = _complete_workspace(run) if usable else _recreate_workspace(run)
+            ready = complete_workspace(run) if usable else recreate_workspace(run)
             return _relaunch(run, ready)
 
 
@@ -136,25 +113,25 @@ def plan_restore(
         run.evidence["prompt"] = "as the interrupted command left it"
         intent = run.recorded.pending
         return _outcome(run, run.recorded, intent.command, resumed=intent.resumed, sent=False, adopted=True)
-    if _look_at_workspace(run):
-        _describe_workspace(run)
+    if look_at_workspace(run):
+        describe_workspace(run)
     elif with_snapshot and is_gone(session.workspace_path) and (found := newest_of(run.workspace, session)) is not None:
         run.evidence["workspace"] += f" with {spoken(found)}"
     plan = _plan(run, run.recorded, wait=False)
     return _outcome(run, plan.session, plan.full_command, resumed=plan.resumed, sent=bool(plan.prompt))
 
 
-def _prepare(host: Host, store: Store, session_id: str, config: Config, *, force: bool) -> _Restore:
+def _prepare(host: Host, store: Store, session_id: str, config: Config, *, force: bool) -> Restore:
     recorded = store.get(session_id)
     if recorded.status is SessionStatus.MERGED:
         raise SessionNotRestorableError(
             f"{recorded.short_id} is not restorable: it is merged. To remove it: rouser rm {recorded.short_id}"
         )
     runtime, agent, workspace = providers_of(host, recorded)
-    return _Restore(host, store, config, recorded, runtime, agent, workspace, force)
+    return Restore(host, store, config, recorded, runtime, agent, workspace, force)
 
 
-def _gate(run: _Restore, known: Known | None) -> Liveness:
+def _gate(run: Restore, known: Known | None) -> Liveness:
     """Refuse what is alive, and what may be; let pass what is dead, or alive without a record."""
     session = run.recorded
     liveness = known.liveness if known is not None and known.session == session else probe(run.runtime, session)
@@ -177,7 +154,7 @@ def _gate(run: _Restore, known: Known | None) -> Liveness:
     )
 
 
-def _exited_inside(run: _Restore) -> bool:
+def _exited_inside(run: Restore) -> bool:
     try:
         if run.agent.detect_activity(run.recorded) is not ActivityState.EXITED:
             return False
@@ -188,94 +165,7 @@ def _exited_inside(run: _Restore) -> bool:
     return True
 
 
-def _look_at_workspace(run: _Restore) -> bool:
-    """Return whether the workspace is usable.
-
-    :raises WorkspaceMissingError: it is not, and its plugin cannot recreate workspaces.
-    """
-    session, path = run.recorded, run.recorded.workspace_path
-    if path is None:
-        run.evidence["workspace"] = "not made yet, to be made"
-        return False
-    if run.workspace.exists(path):
-        run.evidence["workspace"] = "usable"
-        return True
-    if session.workspace is None:
-        raise WorkspaceMissingError(
-            f"{session.short_id}: workspace missing: the directory {path}, in which it works in place, is gone or "
-            f"cannot be entered. Bring it back, or: rouser rm {session.short_id}"
-        )
-    if not run.workspace.restores:
-        raise WorkspaceMissingError(
-            f"{session.short_id}: workspace missing: {path} is gone or unusable, and {run.workspace.name} cannot "
-            f"recreate workspaces. Bring it back, or: rouser rm {session.short_id}"
-        )
-    run.evidence["workspace"] = f"gone, to be recreated from {session.branch}"
-    return False
-
-
-def _describe_workspace(run: _Restore) -> None:
-    """Add what work there is to the evidence, for those who read a plan."""
-    if run.recorded.workspace_path is not None:
-        with suppress(PluginError):
-            words = run.workspace.describe(run.recorded.workspace_path)
-            run.evidence["workspace"] = f"usable    {words}".strip()
-
-
-def _complete_workspace(run: _Restore) -> Session:
-    """Put the snapshot back that a restore was killed before; there is nothing else to do for a usable workspace."""
-    session, path = run.recorded, run.recorded.workspace_path
-    if path is not None and run.workspace.keeps_snapshots and was_interrupted(run.store, session):
-        run.evidence["workspace"] += _with_snapshot(run, session, path)
-    return session
-
-
-def _recreate_workspace(run: _Restore) -> Session:
-    """Make the workspace again and record where it is; the runtime has not been touched yet."""
-    session = run.recorded
-    lost = run.workspace.keeps_snapshots and (is_gone(session.workspace_path) or was_interrupted(run.store, session))
-    try:
-        if lost:
-            note_loss(run.store, run.workspace, session, wanted=run.with_snapshot)
-        if session.workspace_path is None:
-            path = run.workspace.create(session, session.repository, session.branch, session.base)
-        else:
-            path = run.workspace.restore(session, session.workspace_path)
-        usable = run.workspace.exists(path)
-    except PluginError as error:
-        raise WorkspaceMissingError(f"{session.short_id}: workspace missing: {error}") from error
-    if not usable:
-        raise WorkspaceMissingError(
-            f"{session.short_id}: workspace missing: {run.workspace.name} recreated {path}, but says it is unusable"
-        )
-    run.evidence["workspace"] = f"recreated from {session.branch}"
-    if lost:
-        run.evidence["workspace"] += _with_snapshot(run, session, path)
-    if path == session.workspace_path:
-        return session
-    return run.store.update(replace(session, workspace_path=path), "workspace_created", {"path": str(path)})
-
-
-def _with_snapshot(run: _Restore, session: Session, path: Path) -> str:
-    """Put the latest snapshot back into a workspace that was just made, and return what to say of it."""
-    try:
-        snapshot, left = give_back(run.store, run.workspace, session, path, wanted=run.with_snapshot)
-    except PluginError as error:
-        raise WorkspaceMissingError(
-            f"{session.short_id}: its workspace was recreated, but its latest snapshot could not be put back: {error}. "
-            f"Try again, or go on without it: rouser restore {session.short_id} --no-snapshot"
-        ) from error
-    if snapshot is None:
-        return ""
-    if left:
-        run.warnings.append(
-            f"newer than {spoken(snapshot)} and left as they are: {', '.join(left[:_NAMED])}"
-            f"{f' and {len(left) - _NAMED} more' if len(left) > _NAMED else ''}"
-        )
-    return f" with {spoken(snapshot)}"
-
-
-def _plan(run: _Restore, session: Session, *, wait: bool) -> LaunchPlan:
+def _plan(run: Restore, session: Session, *, wait: bool) -> LaunchPlan:
     """Decide what to start, and whether the prompt is still to be delivered.
 
     :param wait: whether to wait for somebody who has the conversation open to go away.
@@ -307,7 +197,7 @@ def _plan(run: _Restore, session: Session, *, wait: bool) -> LaunchPlan:
     )
 
 
-def _require_unheld(run: _Restore, session: Session, seconds: float) -> None:
+def _require_unheld(run: Restore, session: Session, seconds: float) -> None:
     """Refuse to resume what another live process has open: two at one conversation lose each other's messages."""
     deadline = time.monotonic() + seconds
     while (holder := run.agent.holder(session)) is not None:
@@ -319,7 +209,7 @@ def _require_unheld(run: _Restore, session: Session, seconds: float) -> None:
         time.sleep(_RELEASE_PAUSE)
 
 
-def _conversation(run: _Restore, session: Session) -> Conversation | None:
+def _conversation(run: Restore, session: Session) -> Conversation | None:
     conversation = run.agent.find_conversation(session)
     if conversation is None:
         run.evidence["conversation"] = "the agent keeps none"
@@ -328,7 +218,7 @@ def _conversation(run: _Restore, session: Session) -> Conversation | None:
     return conversation
 
 
-def _trusted(run: _Restore, conversation: Conversation | None) -> bool:
+def _trusted(run: Restore, conversation: Conversation | None) -> bool:
     """Return whether the evidence for a conversation is good enough to resume it."""
     floor = run.config.minimum_evidence
     if conversation is None or conversation.evidence.at_least(floor):
@@ -339,7 +229,7 @@ def _trusted(run: _Restore, conversation: Conversation | None) -> bool:
     return False
 
 
-def _never_accepted(run: _Restore, session: Session, prompt: str) -> bool:
+def _never_accepted(run: Restore, session: Session, prompt: str) -> bool:
     """Return whether a resumed conversation lacks the prompt: what was accepted and then lost was not done."""
     state = run.agent.prompt_state(session, prompt)
     if state is not None:
@@ -348,7 +238,7 @@ def _never_accepted(run: _Restore, session: Session, prompt: str) -> bool:
 
 
 @contextmanager
-def _told(run: _Restore) -> Iterator[None]:
+def _told(run: Restore) -> Iterator[None]:
     """Tell the plugins that a restore begins, and when it fails; keep the failure in the history."""
     run.changing()
     run.host.notify("session_restoring", session=run.recorded)
@@ -362,7 +252,7 @@ def _told(run: _Restore) -> Iterator[None]:
         raise
 
 
-def _relaunch(run: _Restore, session: Session) -> RestoreOutcome:
+def _relaunch(run: Restore, session: Session) -> RestoreOutcome:
     plan = _plan(run, session, wait=True)
     output = _clean_up(run, session)
     detail = {"last_output": output} if output else {}
@@ -372,7 +262,7 @@ def _relaunch(run: _Restore, session: Session) -> RestoreOutcome:
     return _done(run, delivery.session, plan.full_command, resumed=plan.resumed, sent=delivery.sent)
 
 
-def _see_it_up(run: _Restore, plan: LaunchPlan, session: Session) -> Delivery:
+def _see_it_up(run: Restore, plan: LaunchPlan, session: Session) -> Delivery:
     """Wait until the agent is up, give it its prompt, and look at it once more."""
     watch = Watch(run.runtime, run.agent, session)
     await_start(watch, run.config.prompt_timeout)
@@ -384,7 +274,7 @@ def _see_it_up(run: _Restore, plan: LaunchPlan, session: Session) -> Delivery:
     return Delivery(session, delivery.sent, delivery.warning)
 
 
-def _clean_up(run: _Restore, session: Session) -> str:
+def _clean_up(run: Restore, session: Session) -> str:
     """Destroy the stale runtime, best effort, and return what it printed last."""
     if session.runtime_handle is None:
         return ""
@@ -396,7 +286,7 @@ def _clean_up(run: _Restore, session: Session) -> str:
     return output
 
 
-def _adopt(run: _Restore, handle: str) -> RestoreOutcome:
+def _adopt(run: Restore, handle: str) -> RestoreOutcome:
     """Take over the runtime that an interrupted command created but could not record."""
     intent = run.recorded.pending
     if intent is None:
@@ -418,7 +308,7 @@ def _adopt(run: _Restore, handle: str) -> RestoreOutcome:
     return _done(run, delivery.session, intent.command, resumed=intent.resumed, sent=delivery.sent, adopted=True)
 
 
-def _unsent_prompt(run: _Restore, session: Session, *, resumed: bool) -> str:
+def _unsent_prompt(run: Restore, session: Session, *, resumed: bool) -> str:
     """Return the prompt that an unrecorded runtime still lacks: it is only sent once the handle is recorded."""
     prompt = run.agent.initial_prompt(session)
     if not prompt.strip() or (resumed and not _never_accepted(run, session, prompt)):
@@ -426,19 +316,19 @@ def _unsent_prompt(run: _Restore, session: Session, *, resumed: bool) -> str:
     return prompt
 
 
-def _tell_status(run: _Restore, session: Session) -> None:
+def _tell_status(run: Restore, session: Session) -> None:
     if session.status is not run.recorded.status:
         run.host.notify("session_status_changed", session=session, old=run.recorded.status, new=session.status)
 
 
-def _done(run: _Restore, session: Session, command: tuple[str, ...], **facts: Any) -> RestoreOutcome:
+def _done(run: Restore, session: Session, command: tuple[str, ...], **facts: Any) -> RestoreOutcome:
     outcome = _outcome(run, session, command, **facts)
     run.host.notify("session_restored", session=session, outcome=outcome)
     return outcome
 
 
 def _outcome(
-    run: _Restore, session: Session, command: tuple[str, ...], *, resumed: bool, sent: bool, adopted: bool = False
+    run: Restore, session: Session, command: tuple[str, ...], *, resumed: bool, sent: bool, adopted: bool = False
 ) -> RestoreOutcome:
     return RestoreOutcome(
         session=session,

@@ -62,17 +62,23 @@ def clean(message: str) -> str:
 
 def _paste(handle: Handle, pane: str, text: str) -> None:
     name = f"rouser-{os.urandom(8).hex()}"
-    enter = f"{name}-enter"
     try:
-        handle.tmux.run(
-            ["load-buffer", "-b", name, "-"],
-            ["set-buffer", "-b", enter, "\r"],
-            ["paste-buffer", "-p", "-r", "-d", "-b", name, "-t", pane],
-            ["paste-buffer", "-r", "-d", "-b", enter, "-t", pane],
-            stdin=text.encode(errors="replace"),
-        )
+        handle.tmux.run(*_commands(name, pane), stdin=text.encode(errors="replace"))
     except HookError:
-        for buffer in (name, enter):
-            with contextlib.suppress(HookError):
-                handle.tmux.run(["delete-buffer", "-b", buffer])
+        with contextlib.suppress(HookError):
+            handle.tmux.run(["delete-buffer", "-b", name])
         raise
+
+
+def _commands(name: str, pane: str) -> list[list[str]]:
+    """Return what pastes standard input and a carriage return.
+
+    If the client is killed while it hands over its input, the server goes on with the next command, finds nothing to
+    paste, and leaves the rest. So that must come before anything else is made.
+    """
+    return [
+        ["load-buffer", "-b", name, "-"],
+        ["paste-buffer", "-p", "-r", "-d", "-b", name, "-t", pane],
+        ["set-buffer", "-b", name, "\r"],
+        ["paste-buffer", "-r", "-d", "-b", name, "-t", pane],
+    ]

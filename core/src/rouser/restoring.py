@@ -1,0 +1,42 @@
+"""One restore on its way through the steps: what it works on, what it was asked for, and what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rouser.config import Config
+from rouser.host import Host
+from rouser.models import Session
+from rouser.providers import Agent, Directory, Runtime, Workspace
+from rouser.store import Store
+
+
+def nothing() -> None:
+    """Stand for nobody who wants to know."""
+
+
+@dataclass(slots=True)
+class Restore:
+    """One restore on its way through the steps.
+
+    :ivar recorded: the session as it was when the restore began.
+    :ivar force: whether a runtime of which it is unknown whether it lives is taken for dead.
+    :ivar changing: called once when everything was looked at and something is about to be changed.
+    :ivar with_snapshot: whether a workspace that has to be recreated gets the work of its latest snapshot.
+    :ivar evidence: what was found and decided, by subject, in words for people.
+    :ivar warnings: what went wrong without making the restore fail, a line each.
+    """
+
+    host: Host
+    store: Store
+    config: Config
+    recorded: Session
+    runtime: Runtime
+    agent: Agent
+    workspace: Workspace | Directory
+    force: bool
+    changing: Callable[[], None] = nothing
+    with_snapshot: bool = True
+    evidence: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
