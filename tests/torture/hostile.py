@@ -10,14 +10,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from support.stage import make_session
-from support.world import World, new_world
 
 from rouser import ConfigError, HookError, RouserError
 from rouser.cli import output
@@ -33,7 +32,8 @@ from rouser_tmux import launch
 from rouser_tmux.handle import Handle as TmuxHandle
 from rouser_tmux.messages import clean as tmux_clean
 from rouser_worktree.plugin import WorktreeWorkspace
-from torture.forked import once, warm_up
+from torture.hostile_commands import CANARY, TERMINAL, run_commands
+from torture.payloads import CANARY_FILE, CORPUS, is_bytes, steers
 from torture.tally import Tally
 
 TITLE = "hostile input: no canary runs, nothing outside is touched, no terminal is steered"
@@ -46,85 +46,8 @@ ENVIRONMENT = "Agents get every argument and variable byte for byte, and no shel
 CONFIG = "Whatever a configuration file holds, it is read or refused with its name"
 ROWS = "A database row that was edited by hand is refused or harmless"
 HANDLES = "Whatever a handle is, its plugin takes it as it wrote it or refuses it"
-TERMINAL = "The terminal of whoever lists or reads sessions receives no control sequence of theirs"
-CANARY = "No part of any task, prompt, message, branch, name or path is ever run as a command"
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
-_CANARY = "canary-that-must-not-sing"
-_RUN = f"touch {_CANARY}"
-COMMANDS = (
-    f"$({_RUN})",
-    f"`{_RUN}`",
-    f"; {_RUN};",
-    f"x; {_RUN} #",
-    f"'; {_RUN}; '",
-    f'"; {_RUN}; "',
-    f"| {_RUN}",
-    f"&& {_RUN}",
-    f"\n{_RUN}\n",
-    f"#({_RUN})",
-    f"#{{?1,#({_RUN}),}}",
-    f"a\\; run-shell '{_RUN}'",
-    "hello;",
-    f"--upload-pack={_RUN}",
-    f"-c core.fsmonitor={_RUN}",
-    f"ext::sh -c {_RUN.replace(' ', '% ')}",
-    f"\x1b[201~\r{_RUN}\r",
-    f"\x9b201~\r{_RUN}\r",
-    f"\x03\x04\r{_RUN}\r",
-    f"\x1b]52;c;{_CANARY}\x07",
-)
-CORPUS = (
-    *COMMANDS,
-    *(
-        "",
-        " ",
-        ".",
-        "..",
-        "../..",
-        "/",
-        "//",
-        "~",
-        "-",
-        "--",
-        "-x",
-        "--help",
-        "*",
-        "?",
-        "[a]",
-        "%s",
-        "{0}",
-        "@{-1}",
-        "HEAD",
-    ),
-    *(
-        "../../etc/passwd",
-        "/etc/passwd",
-        "a/../../b",
-        "a\0b",
-        "\0",
-        "\x1b[2J",
-        "\x1b[31mred",
-        "\x9b31m",
-        "\x90q\x9c",
-        "\r\n",
-    ),
-    *(
-        "\u202egpj.exe",
-        "\u2066x\u2069",
-        "\u200ex",
-        "\u2028x",
-        "\x85x",
-        "\x7f",
-        "\ud800",
-        "\udcff",
-        "ﬁ",
-        "İ",
-        "🏳️\u200d🌈",
-    ),
-    *("a" * 300, "x" * 100_000, "CON", "con.", ".git", ".lock", "a.lock", "tmux:v1:", "process:v1:"),
-)
 _TEXT = st.one_of(
     st.text(st.characters(exclude_categories=()), max_size=40),
     st.lists(st.one_of(st.sampled_from(CORPUS[:60]), st.text(max_size=8)), max_size=4).map("".join),
@@ -142,7 +65,7 @@ def run(tally: Tally, quick: bool) -> None:
             surface(tally, place, cases)
     finally:
         shutil.rmtree(root)
-    _commands(tally, quick=quick)
+    run_commands(tally, quick=quick)
 
 
 def _hammer(tally: Tally, promise: str, check: Callable[[str], str | None], cases: int, strategy: Any = _TEXT) -> None:
@@ -275,8 +198,8 @@ def _environment(tally: Tally, root: Path, cases: int) -> None:
         "-c",
         "import os, sys; os.write(1, b'\\0'.join(map(os.fsencode, sys.argv[1:])))",
     ]
-    texts: list[str] = [text for text in CORPUS if _is_bytes(text)]
-    _hammer(tally, ENVIRONMENT, lambda text: texts.append(text) if _is_bytes(text) else None, cases)
+    texts: list[str] = [text for text in CORPUS if is_bytes(text)]
+    _hammer(tally, ENVIRONMENT, lambda text: texts.append(text) if is_bytes(text) else None, cases)
     for start in range(0, len(texts), 100):
         batch = [text[:1000] for text in texts[start : start + 100]]
         env = {f"V{number}": text for number, text in enumerate(batch)}
@@ -290,7 +213,7 @@ def _environment(tally: Tally, root: Path, cases: int) -> None:
         got = {entry for entry in done.stdout.split(b"\0") if re.match(rb"V\d+=", entry)}
         wanted = {f"{name}=".encode() + os.fsencode(text) for name, text in env.items()}
         tally.check(ENVIRONMENT, got == wanted, f"variables {start}: {sorted(wanted - got)[:2]!r}")
-    tally.check(CANARY, not (root / _CANARY).exists(), "a launch file ran a part of an argument")
+    tally.check(CANARY, not (root / CANARY_FILE).exists(), "a launch file ran a part of an argument")
 
     def names(name: str) -> str | None:
         text = launch._script(root, ["true"], {name: "v"}).decode(errors="surrogateescape")
@@ -298,14 +221,6 @@ def _environment(tally: Tally, root: Path, cases: int) -> None:
         return None if all(re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", item) for item in exported) else f"exports {exported}"
 
     _hammer(tally, ENVIRONMENT, names, cases // 10)
-
-
-def _is_bytes(text: str) -> bool:
-    """Return whether a program can be given the text at all."""
-    try:
-        return b"\0" not in os.fsencode(text)
-    except UnicodeEncodeError:
-        return False
 
 
 _KEYS = ("agent", "runtime", "workspace", "project", "base", "branch_prefix", "hook_timeout", "jobs", "plugins", "x")
@@ -362,7 +277,7 @@ def _rows(tally: Tally, root: Path, cases: int) -> None:
         except ValueError:
             return None
         json.dumps(session_fields(session, alive=None))
-        return _steers(_listed([str(session.short_id), str(session.branch), str(session.task)]))
+        return steers(_listed([str(session.short_id), str(session.branch), str(session.task)]))
 
     _hammer(tally, ROWS, check, cases, st.tuples(st.integers(0, len(row) - 2), value, st.booleans()))
 
@@ -390,9 +305,7 @@ def _handles(tally: Tally, root: Path, cases: int) -> None:
 def _terminal(tally: Tally, root: Path, cases: int) -> None:
     def check(text: str) -> str | None:
         return (
-            _steers(output.printable(text))
-            or _steers(output.printable_lines(text))
-            or _steers(_listed([text, "b", text]))
+            steers(output.printable(text)) or steers(output.printable_lines(text)) or steers(_listed([text, "b", text]))
         )
 
     _hammer(tally, TERMINAL, check, cases)
@@ -405,7 +318,7 @@ def _terminal(tally: Tally, root: Path, cases: int) -> None:
         screen = Terminal()
         with contextlib.redirect_stdout(screen):
             output.table(("A", "B"), [[text[:200], "b"]], elastic="A")
-        return _steers(_STYLE.sub("", screen.getvalue()))
+        return steers(_STYLE.sub("", screen.getvalue()))
 
     _hammer(tally, TERMINAL, drawn, cases // 20)
 
@@ -414,94 +327,3 @@ def _listed(cells: list[str]) -> str:
     with contextlib.redirect_stdout(io.StringIO()) as written:
         output.table(("A", "B", "C"), [cells], elastic="A")
     return written.getvalue()
-
-
-def _steers(text: str) -> str | None:
-    found = _CONTROL.search(text)
-    return None if found is None else f"prints {found.group()!r}"
-
-
-@contextlib.contextmanager
-def _watched() -> Iterator[World]:
-    world = new_world()
-    try:
-        warm_up(world)
-        yield world
-    finally:
-        world.end()
-
-
-def _commands(tally: Tally, *, quick: bool) -> None:
-    """Give the corpus to whole commands, with a real tmux and git, and look for the canary."""
-    with _watched() as world:
-        payloads = [text for text in CORPUS if _is_bytes(text) and len(text) < 1000 and text.strip()]
-        for payload in payloads[:: 24 if quick else 1]:
-            _life(tally, world, payload)
-        for payload in [text for text in COMMANDS if len(text) < 200][:: 24 if quick else 1]:
-            _in_directory(tally, world, payload)
-        large = world.root / "large"
-        large.write_text("x" * 10_000_000)
-        identity = once(world, "spawn", "--json", "--", "/bin/cat").json["id"]
-        done = once(world, "send", identity, "--file", str(large), "--wait", "1")
-        tally.check(CANARY, 0 <= done.code < 70, f"10 MB end with {done.code}: {done.err[:200]}")
-        once(world, "rm", "--force", identity)
-
-
-def _life(tally: Tally, world: World, payload: str) -> None:
-    """Spawn, list, send, read, kill, restore and remove with a payload wherever one can be given."""
-    prompt = world.root / "prompt"
-    prompt.write_bytes(os.fsencode(payload))
-    sets: tuple[tuple[str, ...], ...] = (
-        ("spawn", "--json", "--prompt-file", str(prompt), "--", "/bin/cat"),
-        ("spawn", "--json", f"task {payload}", "--", "/bin/cat"),
-        ("spawn", "--json", "--branch", payload, "--", "/bin/cat"),
-        ("spawn", "--json", "--base", payload, "--", "/bin/cat"),
-        ("spawn", "--json", "--name", payload, "--", "/bin/cat"),
-        ("spawn", "--json", "--", "/bin/sh", "-c", 'printf %s "$0"; exec cat', payload),
-    )
-    for command in sets:
-        done = once(world, *command, env={"HOSTILE": payload})
-        tally.check(CANARY, done.code < 70 and done.code != 2, f"{command} ends with {done.code}: {done.err[-200:]}")
-        _looked_at(tally, world, f"{command[1:-2]}", done.out + done.err)
-        if done.code:
-            continue
-        identity = done.json["id"]
-        for later in (
-            ("send", "--wait", "1", "--", identity, payload),
-            ("ls",),
-            ("show", identity),
-            ("logs", identity),
-            ("kill", identity),
-            ("restore", "--dry-run", identity),
-            ("rm", "--force", identity),
-        ):
-            seen = once(world, *later)
-            tally.check(CANARY, seen.code < 70 and seen.code != 2, f"{later} ends with {seen.code}: {seen.err[-200:]}")
-            _looked_at(tally, world, f"{payload!r}, {later}", seen.out + seen.err)
-
-
-def _looked_at(tally: Tally, world: World, where: str, said: str) -> None:
-    tally.check(TERMINAL, _steers(said) is None, f"{where}: {_steers(said)}")
-    sung = [path for path in (world.repository, world.root, Path("/"), Path.home()) if (path / _CANARY).exists()]
-    sung += list(world.root.glob(f"wt/*/*/{_CANARY}"))
-    tally.check(CANARY, not sung, f"{where}: {sung}")
-
-
-def _in_directory(tally: Tally, world: World, payload: str) -> None:
-    """Work in a repository whose path is hostile."""
-    directory = world.root / payload.replace("/", "_")
-    world.git("clone", "--quiet", str(world.repository), str(directory), cwd=world.root)
-    world.cwd = directory
-    done = once(world, "spawn", "--json", "--", "/bin/cat")
-    _looked_at(tally, world, f"in {payload!r}", done.out + done.err)
-    tally.check(CANARY, not done.code, f"in {payload!r}: {done.err}")
-    for command in (
-        ("ls",),
-        ("doctor",),
-        ("restore", "--all"),
-        ("rm", "--force", done.json["id"] if done.json else "x"),
-    ):
-        seen = once(world, *command)
-        _looked_at(tally, world, f"in {payload!r}, {command}", seen.out + seen.err)
-    world.cwd = None
-    shutil.rmtree(directory)
