@@ -22,11 +22,16 @@ def runners(session_id: str) -> list[int]:
 
 def all_runners(root: Path) -> list[int]:
     """Return the live processes that carry any session's id and belong to the world at ``root``."""
-    return [
-        pid
-        for pid, environ in _environments()
-        if b"ROUSER_SESSION_ID=" in environ and str(root).encode() in environ and running(pid)
-    ]
+    return [pid for pid, environ in _within(root) if b"ROUSER_SESSION_ID=" in environ]
+
+
+def all_within(root: Path) -> list[int]:
+    """Return the live processes that belong to the world at ``root``."""
+    return [pid for pid, _ in _within(root)]
+
+
+def _within(root: Path) -> Iterator[tuple[int, bytes]]:
+    yield from ((pid, environ) for pid, environ in _environments() if str(root).encode() in environ and running(pid))
 
 
 def kill_runners(session_id: str) -> None:

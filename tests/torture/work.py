@@ -11,6 +11,9 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from support.waiting import wait_for
+
+from torture.runners import all_within
 from torture.tally import Tally
 
 TITLE = "work that was snapshotted, through edits, commits, crashes, deletions and restores"
@@ -69,6 +72,8 @@ class _Sequence:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+            # A git that it had started goes on by itself, and may make the snapshot of now after the next edit.
+            wait_for(lambda: not any(_name(pid) == "git" for pid in all_within(self.root)), "its gits have ended", 60)
         return None
 
     def must(self, promise: str, *arguments: str) -> bool:
@@ -222,3 +227,10 @@ def run(tally: Tally, quick: bool) -> None:
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(one, range(15 if quick else 200)))
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
