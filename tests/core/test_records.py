@@ -21,6 +21,7 @@ HOSTILE = [
     ("created_at", "2024-01-01"),
     ("created_at", None),
     ("agent_config", "[]"),
+    ("runtime_config", None),
     ("status", "flying"),
     ("conversation", '{"id": 7, "evidence": "pinned", "reason": ""}'),
     ("prompt", '{"state": "queued", "at": "2024-01-01T00:00:00+00:00", "reason": null}'),

@@ -51,14 +51,16 @@ def _life(tally: Tally, world: World, payload: str) -> None:
     sets: tuple[tuple[str, ...], ...] = (
         ("spawn", "--json", "--prompt-file", str(prompt), "--", "/bin/cat"),
         ("spawn", "--json", f"task {payload}", "--", "/bin/cat"),
-        ("spawn", "--json", "--branch", payload, "--", "/bin/cat"),
-        ("spawn", "--json", "--base", payload, "--", "/bin/cat"),
-        ("spawn", "--json", "--name", payload, "--", "/bin/cat"),
+        ("spawn", "--json", f"--branch={payload}", "--", "/bin/cat"),
+        ("spawn", "--json", f"--base={payload}", "--", "/bin/cat"),
+        ("spawn", "--json", f"--name={payload}", "--", "/bin/cat"),
         ("spawn", "--json", "--", "/bin/sh", "-c", 'printf %s "$0"; exec cat', payload),
     )
     for command in sets:
         done = once(world, *command, env={"HOSTILE": payload})
-        tally.check(CANARY, done.code < 70 and done.code != 2, f"{command} ends with {done.code}: {done.err[-200:]}")
+        unreadable = "--prompt-file" in command and "\udcff" in payload  # no UTF-8, which the option refuses as such
+        good = done.code < 70 and (done.code == 2) == unreadable
+        tally.check(CANARY, good, f"{command} ends with {done.code}: {done.err[-200:]}")
         _looked_at(tally, world, f"{command[1:-2]}", done.out + done.err)
         if done.code:
             continue

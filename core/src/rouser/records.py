@@ -183,8 +183,8 @@ _COLUMNS: Final[Mapping[str, _Column]] = {
 
 _REQUIRED: Final = frozenset(
     {
-        *("id", "project_id", "status", "agent", "agent_config", "runtime", "repository", "branch", "task"),
-        *("created_at", "updated_at", "metadata"),
+        *("id", "project_id", "status", "agent", "agent_config", "runtime", "runtime_config", "repository", "branch"),
+        *("task", "created_at", "updated_at", "metadata"),
     }
 )
 COLUMNS: Final = (*_COLUMNS, "checksum")

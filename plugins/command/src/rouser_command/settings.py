@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from rouser import HookError
+from rouser import HookError, SettingsTable
 
 KEYS: Final = ("command", "prompt", "ready_pattern", "resume")
 
@@ -41,12 +41,10 @@ def parse(table: Mapping[str, Any]) -> Settings:
     :param table: keys as in ``KEYS``; a command line is a list of strings, or one string in shell quoting.
     :raises HookError: a key is unknown or a value unusable, and what is allowed.
     """
-    unknown = sorted(set(table) - set(KEYS))
-    if unknown:
-        raise HookError(f"unknown setting {unknown[0]!r}: allowed are {', '.join(KEYS)}")
+    settings = SettingsTable(table, KEYS)
     return Settings(
-        command=_argv(table, "command"),
-        resume=_argv(table, "resume"),
+        command=settings.words("command"),
+        resume=settings.words("resume"),
         ready_pattern=_pattern(table.get("ready_pattern")),
         prompt=_way(table.get("prompt", PromptWay.TYPE)),
     )
@@ -61,28 +59,12 @@ def parse_session(agent_config: Mapping[str, Any]) -> Settings:
     :raises HookError: as :func:`parse`.
     """
     settings = parse({key: value for key, value in agent_config.items() if key != "arguments"})
-    arguments = _argv(agent_config, "arguments")
+    arguments = SettingsTable(agent_config, (*KEYS, "arguments")).words("arguments")
     if not arguments:
         return settings
     belongs = not settings.command or settings.resume[:1] == arguments[:1]
     resume = settings.resume if belongs else ()
     return Settings(command=arguments, resume=resume, ready_pattern=settings.ready_pattern, prompt=settings.prompt)
-
-
-def _argv(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    value = table.get(key, ())
-    if isinstance(value, str):
-        import shlex  # only strings have to be split
-
-        try:
-            value = shlex.split(value)
-        except ValueError as error:
-            raise HookError(f"{key} cannot be split into words: {error}; quote it as for a shell") from error
-    if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
-        raise HookError(f"{key} must be a list of strings, or one string in shell quoting")
-    if any("\0" in word for word in value):
-        raise HookError(f"{key} holds a NUL character, which no command line can carry")
-    return tuple(value)
 
 
 def _pattern(value: object) -> re.Pattern[str] | None:
