@@ -156,8 +156,10 @@ def test_server_that_exits_during_creation_is_tried_again(world, monkeypatch, mo
         return printed
 
     monkeypatch.setattr(client.Server, "run", fail_once)
-    _, record = world.record(name="proj-1")
-    assert world.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_pid}") == [f"proj-1 {record['pid']}"]
+    handle = world.create(["cat"], name="proj-1")
+    pid = Handle.parse(handle).agent.pid
+    assert world.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_pid} #{pane_dead}") == [f"proj-1 {pid} 0"]
+    assert world.runtime.runtime_is_alive(handle)
     assert not list(world.launch_files.iterdir())
 
 
