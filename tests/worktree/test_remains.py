@@ -6,11 +6,13 @@ import os
 import shutil
 import subprocess
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from rouser import HookError
+from rouser_worktree.abandoned import remove_abandoned
 
 
 def place(base, session):
@@ -223,11 +225,66 @@ def test_a_lock_on_the_branch_that_no_git_holds_is_not_in_the_way_of_a_removal(r
     assert repo.branches() == ["main"]
 
 
-def test_a_lock_that_a_living_git_may_hold_is_left_alone(repo, plugin, spawn, session):
+@contextmanager
+def living_git(*options, cwd, **changes):
+    """Run a git that has opened its repository, and answers until the end."""
+    with subprocess.Popen(
+        ["git", *options, "cat-file", "--batch-check"],
+        cwd=cwd,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | changes,
+        bufsize=0,
+    ) as living:
+        living.stdin.write(b"HEAD\n")
+        assert b"commit" in living.stdout.readline()
+        yield
+        living.stdin.close()
+
+
+@pytest.mark.parametrize("way", ["directory", "below", "worktree", "option", "variable", "relative"])
+def test_a_lock_that_a_living_git_may_hold_is_left_alone(repo, spawn, session, tmp_path, way):
+    path = spawn(session)
+    git_directory = str(repo.path / ".git")
+    (repo.path / "below").mkdir()
+    ways = {
+        "directory": {"cwd": repo.path},
+        "below": {"cwd": repo.path / "below"},
+        "worktree": {"cwd": path},
+        "option": {"cwd": tmp_path},
+        "variable": {"cwd": tmp_path, "GIT_DIR": git_directory},
+        "relative": {"cwd": tmp_path, "GIT_DIR": os.path.relpath(git_directory, tmp_path)},
+    }
+    options = [f"--git-dir={git_directory}"] if way == "option" else []
+    branch_lock(repo).touch()
+    with living_git(*options, **ways[way]):
+        remove_abandoned(branch_lock(repo), (repo.path / ".git").resolve())
+        assert branch_lock(repo).exists()
+
+
+def test_a_lock_that_may_be_held_keeps_the_branch(repo, plugin, spawn, session):
     path = spawn(session)
     branch_lock(repo).touch()
-    with subprocess.Popen(["git", "cat-file", "--batch"], cwd=repo.path, stdin=subprocess.PIPE) as living:
-        with pytest.raises(HookError, match="File exists"):
-            plugin.workspace_destroy(path, force=True)
-        assert branch_lock(repo).exists()
-        living.stdin.close()
+    with living_git(cwd=repo.path), pytest.raises(HookError, match="File exists"):
+        plugin.workspace_destroy(path, force=True)
+    assert branch_lock(repo).exists()
+    assert "rouser/fix" in repo.branches()
+
+
+@pytest.mark.parametrize("way", ["directory", "worktree", "option", "variable"])
+def test_a_git_of_another_repository_holds_no_lock_of_this_one(repo, plugin, spawn, session, tmp_path, way):
+    other = tmp_path / "other"
+    repo.git("clone", "--quiet", str(repo.path), str(other))
+    repo.git("worktree", "add", "--quiet", str(tmp_path / "linked"), at=other)
+    ways = {
+        "directory": {"cwd": other},
+        "worktree": {"cwd": tmp_path / "linked"},
+        "option": {"cwd": repo.path},
+        "variable": {"cwd": repo.path, "GIT_DIR": str(other / ".git")},
+    }
+    options = [f"--git-dir={other / '.git'}"] if way == "option" else []
+    path = spawn(session)
+    branch_lock(repo).touch()
+    with living_git(*options, **ways[way]):
+        plugin.workspace_destroy(path, force=True)
+    assert repo.branches() == ["main"]

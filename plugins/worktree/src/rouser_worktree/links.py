@@ -96,6 +96,29 @@ def common_of(private: Path) -> Path | None:
     return common.resolve() if is_repository(common) else None
 
 
+def common_of_git_directory(directory: Path) -> Path | None:
+    """Return the repository of what ``git rev-parse --git-dir`` prints; None when it is none.
+
+    :raises OSError: it cannot be read.
+    """
+    return common_of(directory) or (directory.resolve() if is_repository(directory) else None)
+
+
+def common_of_directory(directory: Path) -> Path | None:
+    """Return the repository that git finds from a directory upwards; None when there is none.
+
+    :raises OSError: it cannot be read.
+    """
+    for place in (directory, *directory.parents):
+        private = _private_of(place)
+        common = common_of_git_directory(place / ".git" if private is None else private)
+        if common is None:
+            common = common_of_git_directory(place)
+        if common is not None:
+            return common
+    return None
+
+
 def is_repository(common: Path) -> bool:
     """Return whether ``common`` has what git wants to see in a repository."""
     return (common / "HEAD").is_file() and (common / "objects").is_dir() and (common / "refs").is_dir()

@@ -122,5 +122,5 @@ def _delete_unused_branch(repository: Repository, record: Record) -> None:
         return
     tip = repository.tip(record.branch)
     if tip is not None and not own_commits(repository.git, record.branch, record.start, pushed_too=True):
-        remove_abandoned(repository.branch_lock(record.branch))
+        remove_abandoned(repository.branch_lock(record.branch), repository.common)
         repository.delete_branch(record.branch, tip)
