@@ -4,14 +4,14 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from support.sessions import spawned_session
 
-from rouser import Session, SessionStatus
+from rouser import Session
 from rouser_claude_code import evidence
 
 # The id that all sample transcripts carry.
@@ -49,22 +49,14 @@ def make_session(tmp_path: Path) -> Callable[..., Session]:
     """Return a function that makes a session from its agent_config and any other fields."""
 
     def make(agent_config: dict[str, Any] | None = None, **fields: Any) -> Session:
-        now = datetime.now(UTC)
-        values: dict[str, Any] = {
+        plain = {
             "id": ID,
-            "project_id": "shop",
-            "status": SessionStatus.SPAWNING,
             "agent": "claude-code",
-            "agent_config": agent_config or {},
-            "runtime": "tmux",
-            "workspace": "worktree",
             "repository": tmp_path,
             "branch": "rouser/x",
             "task": "fix the flaky test",
-            "created_at": now,
-            "updated_at": now,
         }
-        return Session(**(values | fields))
+        return spawned_session(**(plain | {"agent_config": agent_config or {}} | fields))
 
     return make
 

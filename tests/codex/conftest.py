@@ -6,13 +6,13 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
+from support.sessions import spawned_session
 
-from rouser import Session, SessionStatus
+from rouser import Session
 
 # A script's process has the script's name, as the client's has the client's.
 _CLIENT = """\
@@ -40,27 +40,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def make_session(tmp_path: Path) -> Callable[..., Session]:
     """Return a function that makes a session, spawned just now, from any fields."""
     (tmp_path / "shop").mkdir()
-    session_id = str(uuid.uuid4())  # seen by tests in other processes
-
-    def make(**fields: Any) -> Session:
-        now = datetime.now(UTC)
-        values: dict[str, Any] = {
-            "id": session_id,
-            "project_id": "shop",
-            "status": SessionStatus.SPAWNING,
-            "agent": "codex",
-            "runtime": "tmux",
-            "workspace": "worktree",
-            "workspace_path": tmp_path / "shop",
-            "repository": tmp_path,
-            "branch": "rouser/x",
-            "task": "fix the flaky test",
-            "created_at": now,
-            "updated_at": now,
-        }
-        return Session(**(values | fields))
-
-    return make
+    return partial(
+        spawned_session,
+        id=str(uuid.uuid4()),  # seen by tests in other processes
+        agent="codex",
+        workspace_path=tmp_path / "shop",
+        repository=tmp_path,
+        branch="rouser/x",
+        task="fix the flaky test",
+    )
 
 
 @pytest.fixture

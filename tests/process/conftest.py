@@ -1,7 +1,6 @@
 """A private directory of runtimes for each test, and a look at processes that does not go through the code under test."""
 
 import contextlib
-import datetime as dt
 import json
 import os
 import shutil
@@ -9,63 +8,17 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-import uuid
+from functools import partial
 from pathlib import Path
 
 import pytest
+from support.errors import refusal
+from support.programs import RECORDER, STUBBORN, TYPIST, python, recorded
+from support.sessions import spawned_session
+from support.waiting import eventually
 
-from rouser import HookError, Session, SessionStatus
 from rouser_process.handle import Handle
 from rouser_process.plugin import ProcessRuntime
-
-RECORDER = """
-import json, os, signal, sys
-out = sys.argv[1]
-record = {
-    "argv": [os.fsencode(a).hex() for a in sys.argv[2:]],
-    "env": {k.hex(): v.hex() for k, v in os.environb.items()},
-    "cwd": os.fsencode(os.getcwd()).hex(),
-    "pid": os.getpid(),
-    "sid": os.getsid(0),
-    "tty": [os.isatty(fd) for fd in (0, 1, 2)],
-    "fds": sorted(os.listdir("/proc/self/fd")),
-    "ignored": open("/proc/self/status").read().partition("SigIgn:")[2].split()[0],
-    "umask": open("/proc/self/status").read().partition("Umask:")[2].split()[0],
-}
-with open(out + ".part", "w") as file:
-    json.dump(record, file)
-os.rename(out + ".part", out)
-sys.stdin.read()
-"""
-
-# Takes what is typed as it comes, and appends it to a file; a second argument asks for bracketed paste.
-TYPIST = """
-import os, sys, tty
-tty.setraw(0)
-with open(sys.argv[1], "wb", 0) as out:
-    os.write(1, b"\\x1b[?2004hREADY" if len(sys.argv) > 2 else b"READY")
-    while data := os.read(0, 65536):
-        out.write(data)
-"""
-
-STUBBORN = """
-import signal, time
-for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
-    signal.signal(number, signal.SIG_IGN)
-print("STUBBORN", flush=True)
-while True:
-    time.sleep(60)
-"""
-
-
-def eventually(condition, seconds=10.0):
-    """Return what ``condition`` returns once that is true; fail if it never is."""
-    give_up = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < give_up, "it never came to be"
-        time.sleep(0.005)
-    return result
 
 
 def runs(pid):
@@ -74,22 +27,6 @@ def runs(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
-
-
-def make_session():
-    now = dt.datetime.now(dt.UTC)
-    return Session(
-        id=str(uuid.uuid4()),
-        project_id="shop",
-        status=SessionStatus.SPAWNING,
-        agent="command",
-        runtime="process",
-        workspace="worktree",
-        repository=Path("/"),
-        branch="main",
-        created_at=now,
-        updated_at=now,
-    )
 
 
 class World:
@@ -103,12 +40,8 @@ class World:
         self.env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
         self._pids = []
 
-    @staticmethod
-    def python(code, *arguments):
-        return [sys.executable, "-S", "-E", "-c", code, *arguments]
-
     def create(self, command=("cat",), name="proj-1", **changes):
-        wanted = {"session": make_session(), "cwd": self.directory, "env": self.env} | changes
+        wanted = {"session": spawned_session(runtime="process"), "cwd": self.directory, "env": self.env} | changes
         return self.adopt(self.runtime.runtime_create(name=name, command=list(command), **wanted))
 
     def adopt(self, handle):
@@ -122,23 +55,19 @@ class World:
     def record(self, *arguments, name="recorder", **changes):
         """Start an agent that writes down how it was started; return that, in bytes."""
         out = self.directory / f"{name}.json"
-        handle = self.create(self.python(RECORDER, str(out), *arguments), name, **changes)
-        record = json.loads(eventually(lambda: out.exists() and out.read_text()))
-        record["argv"] = [bytes.fromhex(argument) for argument in record["argv"]]
-        record["env"] = {bytes.fromhex(key): bytes.fromhex(value) for key, value in record["env"].items()}
-        record["cwd"] = bytes.fromhex(record["cwd"])
-        return handle, record
+        handle = self.create(python(RECORDER, str(out), *arguments), name, **changes)
+        return handle, recorded(out)
 
     def typist(self, *flags, name="typist"):
         """Start an agent that writes down what is typed; return its handle and the file."""
         out = self.directory / f"{name}.txt"
-        handle = self.create(self.python(TYPIST, str(out), *flags), name)
+        handle = self.create(python(TYPIST, str(out), *flags), name)
         self.wait_for(handle, "READY")
         return handle, out
 
     def stubborn(self, name="stubborn"):
         """Start an agent that ignores what it can, and wait until it does."""
-        handle = self.create(self.python(STUBBORN), name)
+        handle = self.create(python(STUBBORN), name)
         self.wait_for(handle, "STUBBORN")
         return handle
 
@@ -197,23 +126,14 @@ def runs_fixture():
     return runs
 
 
-@pytest.fixture(name="make_session")
-def make_session_fixture():
-    return make_session
+@pytest.fixture
+def make_session():
+    return partial(spawned_session, runtime="process")
 
 
 @pytest.fixture
 def refused():
-    """What a call raises as a HookError, as text."""
-
-    def ask(call, *arguments, **named):
-        with pytest.raises(HookError) as caught:
-            call(*arguments, **named)
-        text = str(caught.value)
-        assert "\n" not in text
-        return text
-
-    return ask
+    return refusal
 
 
 @pytest.fixture

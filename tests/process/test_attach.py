@@ -9,6 +9,7 @@ import termios
 import time
 
 import pytest
+from support.programs import python
 
 from rouser_process.handle import Handle
 
@@ -89,7 +90,7 @@ def sit(world):
 @pytest.fixture
 def echo(world):
     """An agent that answers each line, and says when its terminal gets another size."""
-    handle = world.create(world.python(ECHO), "echo")
+    handle = world.create(python(ECHO), "echo")
     world.wait_for(handle, "HELLO")
     return handle
 

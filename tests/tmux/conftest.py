@@ -1,74 +1,22 @@
 """A private tmux server for each test, and a look at it that does not go through the code under test."""
 
-import datetime as dt
-import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
-import time
-import uuid
 from pathlib import Path
 
 import libtmux
 import pytest
+from support.programs import RECORDER, TYPIST, python, recorded
+from support.sessions import spawned_session
+from support.waiting import eventually
 
-from rouser import HookError, Session, SessionStatus
+from rouser import HookError
 from rouser_tmux.handle import Handle
 from rouser_tmux.plugin import TmuxRuntime
 from rouser_tmux.processes import Process
-
-RECORDER = """
-import json, os, sys
-out = sys.argv[1]
-record = {
-    "argv": [os.fsencode(a).hex() for a in sys.argv[2:]],
-    "env": {k.hex(): v.hex() for k, v in os.environb.items()},
-    "cwd": os.fsencode(os.getcwd()).hex(),
-    "pid": os.getpid(),
-}
-with open(out + ".part", "w") as file:
-    json.dump(record, file)
-os.rename(out + ".part", out)
-sys.stdin.read()
-"""
-
-# Takes what is typed as it comes, and appends it to a file; a second argument asks for bracketed paste.
-TYPIST = """
-import os, sys, tty
-tty.setraw(0)
-os.write(1, b"\\x1b[?2004hREADY" if len(sys.argv) > 2 else b"READY")
-with open(sys.argv[1], "wb", 0) as out:
-    while data := os.read(0, 65536):
-        out.write(data)
-"""
-
-
-def eventually(condition, seconds=10.0):
-    """Return what ``condition`` returns once that is true; fail if it never is."""
-    give_up = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < give_up, "it never came to be"
-        time.sleep(0.005)
-    return result
-
-
-def make_session():
-    now = dt.datetime.now(dt.UTC)
-    return Session(
-        id=str(uuid.uuid4()),
-        project_id="shop",
-        status=SessionStatus.SPAWNING,
-        agent="command",
-        runtime="tmux",
-        workspace="worktree",
-        repository=Path("/"),
-        branch="main",
-        created_at=now,
-        updated_at=now,
-    )
 
 
 class World:
@@ -89,11 +37,8 @@ class World:
         runtime.plugin_configure({"socket": socket})
         return runtime
 
-    def python(self, code, *arguments):
-        return [sys.executable, "-S", "-E", "-c", code, *arguments]
-
     def create(self, command=("cat",), name="proj-1", **changes):
-        wanted = {"session": make_session(), "cwd": self.directory, "env": self.env} | changes
+        wanted = {"session": spawned_session(), "cwd": self.directory, "env": self.env} | changes
         handle = self.runtime.runtime_create(name=name, command=list(command), **wanted)
         self._to_end += [Handle.parse(handle).agent, Handle.parse(handle).server]
         return handle
@@ -107,18 +52,14 @@ class World:
     def record(self, *arguments, name="recorder", **changes):
         """Start an agent that writes down how it was started; return that, in bytes."""
         out = self.directory / f"{name}.json"
-        handle = self.create(self.python(RECORDER, str(out), *arguments), name, **changes)
-        record = json.loads(eventually(lambda: out.exists() and out.read_text()))
-        record["argv"] = [bytes.fromhex(argument) for argument in record["argv"]]
-        record["env"] = {bytes.fromhex(key): bytes.fromhex(value) for key, value in record["env"].items()}
-        record["cwd"] = bytes.fromhex(record["cwd"])
-        return handle, record
+        handle = self.create(python(RECORDER, str(out), *arguments), name, **changes)
+        return handle, recorded(out)
 
     def typist(self, *flags, name="typist"):
         """Start an agent that writes down what is typed; return its handle and the file."""
         out = self.directory / f"{name}.txt"
         out.touch()
-        handle = self.create(self.python(TYPIST, str(out), *flags), name)
+        handle = self.create(python(TYPIST, str(out), *flags), name)
         eventually(lambda: "READY" in self.screen(handle))
         return handle, out
 
@@ -173,6 +114,6 @@ def eventually_fixture():
     return eventually
 
 
-@pytest.fixture(name="make_session")
-def make_session_fixture():
-    return make_session
+@pytest.fixture
+def make_session():
+    return spawned_session

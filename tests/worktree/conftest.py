@@ -1,75 +1,23 @@
 """Real repositories in temporary directories, with a git that reads no configuration but theirs."""
 
-import os
-import subprocess
-import time
-from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
-from uuid import uuid4
+from functools import partial
 
 import pytest
+from support.repositories import isolate_git, new_repo
+from support.sessions import spawned_session
+from support.waiting import eventually
 
-from rouser import Session, SessionStatus
 from rouser_worktree.plugin import WorktreeWorkspace
-
-
-class Repo:
-    """A checkout or bare repository that the tests look at with git itself."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def git(self, *args, at=None):
-        done = subprocess.run(
-            ["git", *args], cwd=at or self.path, capture_output=True, text=True, timeout=30, check=False
-        )
-        assert done.returncode == 0, f"git {args}: {done.stderr}"
-        return done.stdout.strip()
-
-    def commit(self, name, text="text\n", at=None):
-        directory = Path(at or self.path)
-        (directory / name).write_text(text)
-        self.git("add", "--", name, at=directory)
-        self.git("commit", "-qm", f"Add {name}", at=directory)
-        return self.git("rev-parse", "HEAD", at=directory)
-
-    def branches(self):
-        return self.git("for-each-ref", "--format=%(refname:short)", "refs/heads").split()
-
-    def listed(self):
-        lines = self.git("worktree", "list", "--porcelain").splitlines()
-        return [Path(line.removeprefix("worktree ")) for line in lines if line.startswith("worktree ")]
-
-    def hook(self, text):
-        file = self.path / ".git" / "hooks" / "post-checkout"
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(f"#!/bin/sh\n{text}\n")
-        file.chmod(0o755)
 
 
 @pytest.fixture(autouse=True)
 def isolated_git(monkeypatch, tmp_path_factory):
-    for name in [name for name in os.environ if name.startswith(("GIT_", "ROUSER_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    for who in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{who}_NAME", "Test")
-        monkeypatch.setenv(f"GIT_{who}_EMAIL", "test@example.com")
-    # Repositories are found upwards; none around the temporary directories may be.
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path_factory.getbasetemp()))
+    isolate_git(monkeypatch, tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture
 def make_repo():
-    def make(path, *options):
-        path.mkdir(parents=True)
-        made = Repo(path)
-        made.git("init", "-q", "-b", "main", *options)
-        return made
-
-    return make
+    return new_repo
 
 
 @pytest.fixture
@@ -93,23 +41,7 @@ def plugin(base):
 
 @pytest.fixture
 def new_session(repo):
-    def new(**fields):
-        now = datetime.now(UTC)
-        plain = Session(
-            id=str(uuid4()),
-            project_id="shop",
-            status=SessionStatus.SPAWNING,
-            agent="command",
-            runtime="tmux",
-            workspace="worktree",
-            repository=repo.path,
-            branch="rouser/fix",
-            created_at=now,
-            updated_at=now,
-        )
-        return replace(plain, **fields)
-
-    return new
+    return partial(spawned_session, repository=repo.path, branch="rouser/fix")
 
 
 @pytest.fixture
@@ -129,11 +61,4 @@ def spawn(plugin):
 
 @pytest.fixture
 def until():
-    def wait(condition, seconds=15):
-        deadline = time.monotonic() + seconds
-        while not (value := condition()):
-            assert time.monotonic() < deadline, "waited in vain"
-            time.sleep(0.01)
-        return value
-
-    return wait
+    return eventually

@@ -230,7 +230,7 @@ def test_the_main_checkouts_index_stash_and_config_stay_as_they_are(repo, plugin
 def test_a_locale_in_another_language_does_not_matter(repo, spawn, new_session, monkeypatch):
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     monkeypatch.setenv("LANGUAGE", "de")
-    repo.hook('echo "$LC_CTYPE $LC_ALL" > locale.txt')
+    repo.hook("post-checkout", 'echo "$LC_CTYPE $LC_ALL" > locale.txt')
     path = spawn(new_session())
     assert (path / "locale.txt").read_text() == "de_DE.UTF-8 \n"
 

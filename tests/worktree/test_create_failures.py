@@ -54,7 +54,7 @@ def assert_nothing_is_left(repo, base):
 @pytest.mark.parametrize("ignore", ["", "trap '' TERM; "])
 def test_a_hook_that_hangs_is_ended_with_its_children_and_named(repo, spawn, session, base, tmp_path, ignore):
     pids = tmp_path / "pids"
-    repo.hook(f"{ignore}sleep 60 & echo $$ $! > {pids}; wait; for n in 1 2 3; do sleep 20; done")
+    repo.hook("post-checkout", f"{ignore}sleep 60 & echo $$ $! > {pids}; wait; for n in 1 2 3; do sleep 20; done")
     started = time.monotonic()
     with pytest.raises(HookError, match="post-checkout hook hangs"):
         call_within(8, lambda: spawn(session))
@@ -66,7 +66,7 @@ def test_a_hook_that_hangs_is_ended_with_its_children_and_named(repo, spawn, ses
 
 def test_a_git_that_was_stopped_is_ended(repo, spawn, session, base, tmp_path, until):
     pids = tmp_path / "pids"
-    repo.hook(f"echo $PPID > {pids}; kill -STOP $PPID; exec sleep 60")
+    repo.hook("post-checkout", f"echo $PPID > {pids}; kill -STOP $PPID; exec sleep 60")
     with pytest.raises(HookError, match="still running"):
         call_within(6, lambda: spawn(session))
     assert not any(is_alive(pid) for pid in pids_in(pids))
@@ -74,7 +74,7 @@ def test_a_git_that_was_stopped_is_ended(repo, spawn, session, base, tmp_path, u
 
 
 def test_a_hook_that_fails_is_named_and_nothing_is_left(repo, spawn, session, base):
-    repo.hook("echo 'no large file support' >&2; exit 3")
+    repo.hook("post-checkout", "echo 'no large file support' >&2; exit 3")
     with pytest.raises(HookError, match=r"post-checkout hook of .* failed: no large file support"):
         spawn(session)
     assert_nothing_is_left(repo, base)
@@ -82,7 +82,7 @@ def test_a_hook_that_fails_is_named_and_nothing_is_left(repo, spawn, session, ba
 
 def test_what_a_hook_leaves_running_on_purpose_does_not_delay(repo, spawn, session, tmp_path):
     pids = tmp_path / "pids"
-    repo.hook(f"sleep 60 & echo $! > {pids}")
+    repo.hook("post-checkout", f"sleep 60 & echo $! > {pids}")
     path = call_within(10, lambda: spawn(session))
     (pid,) = pids_in(pids)
     try:
@@ -94,14 +94,14 @@ def test_what_a_hook_leaves_running_on_purpose_does_not_delay(repo, spawn, sessi
 
 def test_a_branch_that_was_there_before_survives_a_failure(repo, spawn, session):
     repo.git("branch", "rouser/fix")
-    repo.hook("exit 1")
+    repo.hook("post-checkout", "exit 1")
     with pytest.raises(HookError):
         spawn(session)
     assert repo.branches() == ["main", "rouser/fix"]
 
 
 def test_a_created_branch_with_commits_of_its_own_survives_a_failure(repo, spawn, session):
-    repo.hook("git commit -q --allow-empty -m kept; exit 1")
+    repo.hook("post-checkout", "git commit -q --allow-empty -m kept; exit 1")
     with pytest.raises(HookError):
         spawn(session)
     assert repo.git("log", "-1", "--format=%s", "rouser/fix") == "kept"
@@ -160,7 +160,8 @@ def start_and_kill(repo, base, session, until, marker):
 def test_killed_in_the_hook_the_next_call_waits_for_it_and_goes_on(repo, plugin, spawn, session, base, tmp_path, until):
     marker, release = tmp_path / "marker", tmp_path / "release"
     repo.hook(
-        f"echo run >> {marker}; n=0; while [ ! -e {release} ] && [ $((n += 1)) -lt 600 ]; do sleep 0.05; done; echo once >> prepared"
+        "post-checkout",
+        f"echo run >> {marker}; n=0; while [ ! -e {release} ] && [ $((n += 1)) -lt 600 ]; do sleep 0.05; done; echo once >> prepared",
     )
     start_and_kill(repo, base, session, until, marker)
     with pytest.raises(HookError, match="an earlier git still works on"):

@@ -184,10 +184,10 @@ def test_a_lock_of_a_git_that_died_during_a_restore_is_not_in_the_way_of_the_nex
     path = spawn(session)
     lock = repo.path / ".git" / "worktrees" / path.name / "HEAD.lock"
     shutil.rmtree(path)
-    repo.hook(f"touch {lock}; kill -9 $PPID")
+    repo.hook("post-checkout", f"touch {lock}; kill -9 $PPID")
     with pytest.raises(HookError):
         plugin.workspace_restore(session, path)
-    repo.hook("true")
+    repo.hook("post-checkout", "true")
     assert not lock.exists()
     plugin.workspace_restore(session, path)
     assert (path / "a.txt").exists()

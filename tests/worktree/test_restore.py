@@ -195,11 +195,11 @@ def test_a_repository_that_was_moved_is_found_where_the_session_says(repo, plugi
 
 
 def test_the_hook_runs_again_and_its_failure_leaves_nothing(repo, plugin, session, path):
-    repo.hook("touch prepared")
+    repo.hook("post-checkout", "touch prepared")
     shutil.rmtree(path)
     plugin.workspace_restore(session, path)
     assert (path / "prepared").exists()
-    repo.hook("exit 1")
+    repo.hook("post-checkout", "exit 1")
     shutil.rmtree(path)
     with pytest.raises(HookError):
         plugin.workspace_restore(session, path)
