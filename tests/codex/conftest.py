@@ -77,4 +77,4 @@ def client(home: Path, tmp_path: Path) -> Iterator[Callable[..., int]]:
 
     yield start
     for process in started:
-        process.communicate("", timeout=10)
+        process.communicate("", timeout=30)

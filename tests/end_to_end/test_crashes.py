@@ -131,7 +131,7 @@ def test_ctrl_c_in_the_middle_of_a_spawn_leaves_a_session_that_restore_completes
     )
     wait_for(waiting.exists, "the spawn is under way")
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=30)
     waiting.unlink()
 
     assert process.returncode == 130

@@ -69,4 +69,4 @@ def client(tmp_path: Path) -> Iterator[Callable[..., int]]:
 
     yield start
     for process in started:
-        process.communicate("", timeout=10)
+        process.communicate("", timeout=30)

@@ -78,7 +78,7 @@ class World:
         subprocess.run(
             ["tmux", "-f", os.devnull, "-S", self.socket, "new-session", "-d", "-s", name, *(command or ("cat",))],
             check=True,
-            timeout=10,
+            timeout=30,
         )
         self.end_later(self.server_pid())
         return int(self.tmux("display-message", "-p", "-t", f"={name}:", "#{pane_pid}")[0])

