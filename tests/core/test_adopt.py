@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +91,7 @@ class TestDead:
         assert died_unasked(seen)
 
     def test_the_settings_of_the_agent_are_kept_with_what_it_wants_remembered(self, stage: Stage) -> None:
-        stage.config = replace(stage.config, plugins={"finder": {"model": "large"}})
+        stage.config = stage.config._replace(plugins={"finder": {"model": "large"}})
         stage.agent.remembers = {"home": "/x"}
         assert adopt(stage, conversation(1, stage.repository)).agent_config == {"model": "large", "home": "/x"}
 

@@ -149,7 +149,7 @@ def test_a_runtime_that_fails_leaves_a_failed_message(stage: Stage) -> None:
 
 def test_a_start_is_not_a_success_before_the_agent_says_so(stage: Stage) -> None:
     stage.agent.started = answers(False, False, True)
-    stage.config = replace(stage.config, prompt_timeout=20)
+    stage.config = stage.config._replace(prompt_timeout=20)
     stage.restore(stage.add().id)
     assert len(stage.journal.of("agent_has_started")) == 3
 
@@ -164,7 +164,7 @@ def test_an_agent_that_says_nothing_is_reported_with_its_last_lines(stage: Stage
 
 
 def test_a_dialog_ends_the_waiting_and_the_runtime_is_left_to_the_person(stage: Stage) -> None:
-    stage.config = replace(stage.config, prompt_timeout=60)
+    stage.config = stage.config._replace(prompt_timeout=60)
     stage.agent.started = lambda: False
     stage.agent.arguments = ("--", "do it")
     stage.agent.explanation = "it asks whether to trust the directory"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from rouser import Diagnosis, PluginSpec, hookimpl
@@ -23,7 +21,7 @@ def found(stage):
     stage.host.register(Needy(), "needy")
 
     def look(**changes):
-        findings = examine(stage.host, stage.store, replace(stage.config, **changes))
+        findings = examine(stage.host, stage.store, stage.config._replace(**changes))
         return next(item for item in findings if item.subject == "needy")
 
     return look

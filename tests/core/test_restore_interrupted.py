@@ -1,7 +1,6 @@
 """A restore that is ended between any two steps is completed by the next one: one runtime, one prompt."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from support.fakes import PlainRuntime
@@ -71,7 +70,7 @@ def test_a_prompt_that_an_adopted_runtimes_command_carried_is_sent_when_the_agen
 ) -> None:
     stage.agent.arguments = ("now",)
     stage.agent.state = lambda: state
-    stage.config = replace(stage.config, prompt_timeout=0.2)
+    stage.config = stage.config._replace(prompt_timeout=0.2)
     session = stage.add()
     mend = cut_at(stage, monkeypatch, RESTORE.done)
     with pytest.raises(PowerCutError):

@@ -1,7 +1,6 @@
 """Restoring several sessions: several at a time, none stopped by another's failure."""
 
 import threading
-from dataclasses import replace
 
 import pytest
 from support.stage import Stage, at_first, intent, raiser
@@ -13,7 +12,7 @@ from rouser.restore_many import RestoreMany, Target, died
 
 
 def many(stage: Stage, targets: list[Target], *, jobs: int = 4, **options: bool) -> RestoreMany:
-    return RestoreMany(stage.host, stage.store, replace(stage.config, jobs=jobs), targets, **options)
+    return RestoreMany(stage.host, stage.store, stage.config._replace(jobs=jobs), targets, **options)
 
 
 def test_all_are_restored_and_each_is_reported(stage: Stage) -> None:

@@ -1,7 +1,6 @@
 """Which conversation a restore continues, and whether it delivers the prompt: once, and never a second time."""
 
 import itertools
-from dataclasses import replace
 
 import pytest
 from support.stage import Stage, raiser, receipt
@@ -135,7 +134,7 @@ def test_what_failed_to_be_delivered_is_delivered_by_the_next_restore_though_the
 
 
 def test_an_agent_that_is_not_ready_yet_is_waited_for(stage: Stage) -> None:
-    stage.config = replace(stage.config, prompt_timeout=20)
+    stage.config = stage.config._replace(prompt_timeout=20)
     answers = itertools.chain([False, False], itertools.repeat(True))
     stage.agent.ready = lambda: next(answers)
     outcome = stage.restore(stage.add().id)
@@ -186,7 +185,7 @@ def test_an_agent_that_can_no_longer_tell_confirms_nothing(stage: Stage) -> None
 
 
 def test_waiting_for_an_agent_ends_when_the_agent_does(stage: Stage) -> None:
-    stage.config = replace(stage.config, prompt_timeout=60)
+    stage.config = stage.config._replace(prompt_timeout=60)
 
     def die() -> bool:
         stage.runtime.live.clear()

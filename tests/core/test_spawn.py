@@ -1,7 +1,6 @@
 """Spawning: the order of its steps, what it leaves when one of them fails, and how it names things."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -368,7 +367,7 @@ class TestNames:
         assert session.project_id == "sh\ufffdp"
 
     def test_the_project_can_be_configured(self, stage: Stage) -> None:
-        stage.config = replace(stage.config, project="the-shop", branch_prefix="me/")
+        stage.config = stage.config._replace(project="the-shop", branch_prefix="me/")
         session = spawn(stage).session
         assert session.project_id == "the-shop"
         assert session.branch == "me/fix-the-test"

@@ -12,7 +12,7 @@ from rouser._version import __version__
 
 if TYPE_CHECKING:
     from rouser.client_program import ClientProgram
-    from rouser.daemons import RUNTIME_VARIABLE, find_daemons
+    from rouser.daemons import RUNTIME_VARIABLE, carried_tokens, find_daemons
     from rouser.deadline import time_left
     from rouser.errors import (
         AgentNotStartedError,
@@ -68,7 +68,7 @@ _MODULES = {
     "rouser.paths": ("data_directory", "state_directory"),
     "rouser.deadline": ("time_left",),
     "rouser.together": ("Together",),
-    "rouser.daemons": ("RUNTIME_VARIABLE", "find_daemons"),
+    "rouser.daemons": ("RUNTIME_VARIABLE", "carried_tokens", "find_daemons"),
     "rouser.client_program": ("ClientProgram",),
     "rouser.prompt_files": ("PromptFile", "write_private"),
     "rouser.settings_table": ("SettingsTable",),
@@ -171,6 +171,7 @@ __all__ = [
     "WorkspaceMissingError",
     "WorkspaceSpec",
     "__version__",
+    "carried_tokens",
     "data_directory",
     "find_daemons",
     "hookimpl",

@@ -4,13 +4,11 @@ A cloned repository is not trusted: without the user's consent, its file may cho
 name things, nothing more.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from rouser.errors import ConfigError
 from rouser.models import Evidence
@@ -19,8 +17,7 @@ from rouser.repository_file import RepositoryFile, parse, read_repository_file, 
 from rouser.trust import is_trusted
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """The settings of one command.
 
     :ivar agent: name of the agent plugin for new sessions.
@@ -49,10 +46,10 @@ class Config:
     jobs: int = 8
     archive_after: float = 14.0
     minimum_evidence: Evidence = Evidence.PROCESS
-    plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    plugins: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
-_USER_KEYS: Final = frozenset(item.name for item in fields(Config))
+_USER_KEYS: Final = frozenset(Config._fields)
 
 
 def load_config(

@@ -17,6 +17,7 @@ RUNTIME_VARIABLE: Final = "ROUSER_TERMINAL"
 
 _MARK: Final = f"{RUNTIME_VARIABLE}=".encode()
 _ENDED: Final = frozenset(b"ZXx")
+_CHUNK: Final = 65_536
 
 
 def find_daemons() -> dict[str, frozenset[int]]:
@@ -41,6 +42,28 @@ def find_daemons() -> dict[str, frozenset[int]]:
     return {token: frozenset(pids) for token, pids in found.items()}
 
 
+def carried_tokens() -> frozenset[str]:
+    """Return the tokens of all processes that carry a mark, be they daemons or not.
+
+    For who only wants to know that there is no daemon: :func:`find_daemons` takes three times as long, as it reads
+    which processes are whose parents.
+    """
+    try:
+        names = os.listdir("/proc")  # noqa: PTH208 - half the time of iterdir
+    except OSError:
+        return frozenset()
+    pids = (int(name) for name in names if name.isdecimal())
+    return frozenset(filter(None, (_token(pid) for pid in pids if _has_session(pid))))
+
+
+def _has_session(pid: int) -> bool:
+    """Return False for the kernel's own threads, often most of what there is; agents and daemons are in sessions."""
+    try:
+        return os.getsid(pid) != 0
+    except OSError:
+        return False
+
+
 def _all_parents() -> Iterator[tuple[int, tuple[int, int]]]:
     """Yield the living processes, each with its parent and the number of its terminal, 0 if it has none."""
     try:
@@ -62,8 +85,15 @@ def _token(pid: int) -> str:
 
 
 def _read(path: str) -> bytes:
+    """Return what is in a file; by descriptor, as hundreds are read in a row and a file object takes twice as long."""
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - read hundreds of times in a row
-            return file.readall() or b""
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            found = os.read(descriptor, _CHUNK)
+            while more := os.read(descriptor, _CHUNK):
+                found += more
+        finally:
+            os.close(descriptor)
     except OSError:
         return b""
+    return found

@@ -138,10 +138,17 @@ def view(session: Session, liveness: Liveness, activity: ActivityState | None) -
         if activity is ActivityState.EXITED:
             liveness = liveness._replace(alive=False, reason="the agent has exited inside its runtime")
         else:
-            shown = replace(session, activity=activity, status=_live_status(session.status, activity))
+            shown = _seen(session, _live_status(session.status, activity), activity)
     if liveness.alive is False:
-        shown = replace(session, activity=ActivityState.EXITED, status=_dead_status(session.status))
+        shown = _seen(session, _dead_status(session.status), ActivityState.EXITED)
     return SessionView(session=shown, recorded=session, liveness=liveness)
+
+
+def _seen(session: Session, status: SessionStatus, activity: ActivityState | None) -> Session:
+    """Return the record with what was found; itself if that is what it says, since to copy takes as long as to read."""
+    if session.status is status and session.activity is activity:
+        return session
+    return replace(session, status=status, activity=activity)
 
 
 def _dead_status(status: SessionStatus) -> SessionStatus:

@@ -1,9 +1,8 @@
 """The values that the host, its plugins and the store exchange: named tuples, a frozen dataclass, and enums.
 
-A dataclass takes a third of a millisecond to define, a named tuple a tenth of that, and every command defines them.
+Every command defines them, so it matters that a named tuple takes a tenth of what a dataclass takes, and that
+annotations which are no strings need not be compiled one by one, which takes another fifth of the whole.
 """
-
-from __future__ import annotations
 
 import re
 from collections.abc import Mapping
@@ -81,7 +80,7 @@ class Evidence(StrEnum):
     PROCESS = "process"
     NEWEST_FILE = "newest_file"
 
-    def at_least(self, floor: Evidence) -> bool:
+    def at_least(self, floor: "Evidence") -> bool:
         """Return whether this evidence is as strong as ``floor``, or stronger."""
         order = list(Evidence)
         return order.index(self) <= order.index(floor)

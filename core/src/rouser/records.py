@@ -78,10 +78,10 @@ def _write_path(path: Path) -> str | bytes:
 
 
 def _read_path(value: str | bytes) -> Path:
-    path = Path(_read_text(os.fsdecode(value)))
-    if not path.is_absolute() or "\0" in str(path):
+    text = os.fsdecode(value)
+    if not text.startswith("/") or "\0" in text:
         raise ValueError("no absolute path")
-    return path
+    return Path(text)
 
 
 def _write_time(value: datetime) -> str:

@@ -71,8 +71,11 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, elastic: str
         _draw(headers, cells, elastic)
         return
     widths = [max(map(len, column)) for column in zip(headers, *cells, strict=True)]
-    for row in (headers, *cells):
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (headers, *cells)
+    )
+    click.echo("\n".join(lines))  # once, as it looks at the stream each time
 
 
 def _draw(headers: Sequence[str], cells: Sequence[Sequence[str]], elastic: str) -> None:

@@ -47,8 +47,6 @@ def command(
     A session that is alive is refused, and so is one of which it is unknown whether it is. The prompt is
     sent again only if the agent never accepted it.
     """
-    from dataclasses import replace
-
     from rouser.cli.output import say, write_json
     from rouser.cli.progress import shown
     from rouser.cli.state import opened
@@ -59,7 +57,7 @@ def command(
         raise click.UsageError("name the sessions to restore, or give --all")
     with opened() as state:
         started = time.monotonic()
-        config = replace(state.config, jobs=jobs) if jobs else state.config
+        config = state.config._replace(jobs=jobs) if jobs else state.config
         targets = _targets(state, sessions, everything)
         options = {"dry_run": dry_run, "force": force, "with_snapshot": not no_snapshot}
         many = RestoreMany(state.host, state.store, config, targets, **options)

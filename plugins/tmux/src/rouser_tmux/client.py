@@ -33,10 +33,8 @@ _KEPT: Final = frozenset(
 )
 
 # Messages of tmux 3.3a, which are in no other language: it sets LC_CTYPE and LC_TIME only.
-_GONE: Final = re.compile(
-    r"no server running on |error connecting to .* \((No such file or directory|Connection refused)\)"
-)
-_EXITING: Final = re.compile(r"server exited|lost server")
+_GONE: Final = r"no server running on |error connecting to .* \((No such file or directory|Connection refused)\)"
+_EXITING: Final = ("server exited", "lost server")
 _NO_SOCKET: Final = b"error creating "  # returns 0 nevertheless
 
 
@@ -151,9 +149,9 @@ class Server(NamedTuple):
 
     def _failure(self, stderr: str) -> Exception:
         reason = " ".join(stderr.split())
-        if _GONE.match(reason):
+        if re.match(_GONE, reason):
             return NoServerError(f"there is no {self}: {reason}", reason)
-        if _EXITING.match(reason):
+        if reason.startswith(_EXITING):
             return ServerExitingError(f"the {self} exited while it was being asked ({reason}); try again", reason)
         return TmuxError(f"the {self} refused: {reason or 'no reason given'}", reason)
 

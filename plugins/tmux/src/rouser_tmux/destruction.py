@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from rouser import HookError
-from rouser_tmux import launch, processes
+from rouser_tmux import launch
+from rouser_tmux.census import left_nothing
 from rouser_tmux.client import NoServerError, Server, ServerExitingError, TmuxError
 from rouser_tmux.handle import Handle
 from rouser_tmux.panes import MARKS, Pane, find_with_company
@@ -26,7 +27,7 @@ def destroy(handle: Handle) -> None:
     """
     launch.sweep()
     panes = find_with_company(handle)
-    if not panes and processes.left_nothing(handle.agent, handle.token):
+    if not panes and left_nothing(handle.agent, handle.token):
         return
     if any(pane.adopted for pane in panes if pane.token == handle.token):
         release(handle, panes)

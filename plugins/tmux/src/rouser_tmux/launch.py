@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import stat
 import time
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,6 @@ from rouser_tmux.processes import command_line
 _SHELL_SECONDS: Final = 0.2
 _SHELL: Final = "/bin/sh"
 _FAILED: Final = "failed\n"
-_IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OF_THE_TERMINAL: Final = ("TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TMUX", "TMUX_PANE")
 # Of these the first three would lie about the pane, and to set the others ends one or another shell.
 _LEFT_OUT: Final = frozenset(
@@ -163,7 +161,7 @@ def _script(cwd: Path, command: Sequence[str], env: Mapping[str, str]) -> bytes:
     environment = "".join(
         f"export {name}={_quote(value)}\n"
         for name, value in env.items()
-        if _IDENTIFIER.fullmatch(name) and name not in _LEFT_OUT
+        if name.isascii() and name.isidentifier() and name not in _LEFT_OUT
     )
     kept = " ".join(f'${{{name}+{name}="${name}"}}' for name in _OF_THE_TERMINAL)
     script = f"""\

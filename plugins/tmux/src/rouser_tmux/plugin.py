@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from rouser import Diagnosis, DiscoveredRuntime, HookError, PluginSpec, RuntimeSpec, Session, hookimpl
-from rouser_tmux.adoption import adopt, require_agent
 from rouser_tmux.client import Server
-from rouser_tmux.creation import create
-from rouser_tmux.destruction import destroy
-from rouser_tmux.diagnosis import diagnose
 from rouser_tmux.handle import Handle
 from rouser_tmux.liveness import discover, is_alive, list_alive
-from rouser_tmux.messages import send, submit
 from rouser_tmux.panes import find_one
-from rouser_tmux.screen import attach_command, last_lines
-
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class TmuxRuntime(RuntimeSpec, PluginSpec):
     """Runs agents in tmux; see the README for what is promised and how.
 
     A runtime is known by the marks on its pane, never by a tmux name. An error of tmux, or silence, is an
-    error here, never an answer.
+    error here, never an answer. What only some commands need is imported by the hooks that need it.
     """
 
     def __init__(self) -> None:
@@ -56,6 +47,8 @@ class TmuxRuntime(RuntimeSpec, PluginSpec):
     @hookimpl
     def plugin_diagnose(self) -> Sequence[Diagnosis]:
         """Look at tmux, its version, the server and the directory of launch files."""
+        from rouser_tmux.diagnosis import diagnose
+
         return list(diagnose(self._server))
 
     @hookimpl
@@ -63,6 +56,8 @@ class TmuxRuntime(RuntimeSpec, PluginSpec):
         self, session: Session, name: str, cwd: Path, command: Sequence[str], env: Mapping[str, str]
     ) -> str:
         """Start the agent in a new tmux session called ``name``."""
+        from rouser_tmux.creation import create
+
         return str(create(self._server, session, name=name, cwd=cwd, command=command, env=env))
 
     @hookimpl
@@ -78,21 +73,30 @@ class TmuxRuntime(RuntimeSpec, PluginSpec):
     @hookimpl
     def runtime_send_message(self, handle: str, message: str) -> None:
         """Paste the message into the agent's pane, and submit it."""
+        from rouser_tmux.messages import send
+
         send(Handle.parse(handle), message)
 
     @hookimpl
     def runtime_submit(self, handle: str) -> None:
         """Submit what stands typed in the agent's pane."""
+        from rouser_tmux.messages import submit
+
         submit(Handle.parse(handle))
 
     @hookimpl
     def runtime_destroy(self, handle: str) -> None:
         """End the tmux session and the agent's processes."""
+        from rouser_tmux.destruction import destroy
+
         destroy(Handle.parse(handle))
 
     @hookimpl
     def runtime_get_output(self, handle: str, lines: int) -> str:
         """Return the last lines of the agent's pane, also after the agent has ended."""
+        from rouser_tmux.adoption import require_agent
+        from rouser_tmux.screen import last_lines
+
         parsed = Handle.parse(handle)
         pane = find_one(parsed)
         require_agent(pane, parsed)
@@ -101,6 +105,8 @@ class TmuxRuntime(RuntimeSpec, PluginSpec):
     @hookimpl
     def runtime_attach_command(self, handle: str) -> Sequence[str]:
         """Return the argv that attaches to the agent's pane, or switches to it from inside the same tmux."""
+        from rouser_tmux.screen import attach_command
+
         return attach_command(find_one(Handle.parse(handle)), os.environ)
 
     @hookimpl
@@ -111,12 +117,14 @@ class TmuxRuntime(RuntimeSpec, PluginSpec):
     @hookimpl
     def runtime_adopt(self, session: Session, pid: int) -> str | None:
         """Mark the pane that the process runs in, whichever server it is on; change nothing else."""
+        from rouser_tmux.adoption import adopt
+
         handle = adopt(self._server, session, pid)
         return None if handle is None else str(handle)
 
 
 def _server_at(socket: object) -> Server:
-    if not isinstance(socket, str) or _CONTROL.search(socket):
+    if not isinstance(socket, str) or any(char < " " or char == "\x7f" for char in socket):
         raise HookError(f"the setting socket of tmux is {socket!r}; allowed are a name, a path, or nothing")
     if "/" in socket:
         return Server(("-S", str(Path(socket).expanduser().absolute())))

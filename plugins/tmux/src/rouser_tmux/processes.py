@@ -9,7 +9,6 @@ import functools
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -26,9 +25,8 @@ _LONGEST_POLL: Final = 0.02
 # What is sent, and how many seconds it gets to work; None stands for the hangup that tmux or the kernel has sent.
 _STEPS: Final = ((None, 1.0), (signal.SIGTERM, 1.5), (signal.SIGKILL, 1.0))
 
-
-# When each process was first found to have ended, and the last census: see left_nothing().
-_found_ended: Final[dict[Process, float]] = {}
+found_ended: Final[dict[Process, float]] = {}
+"""When each process was first found to have ended, by ``time.monotonic``."""
 
 
 class _Stat(NamedTuple):
@@ -64,7 +62,7 @@ class Process(NamedTuple):
         stat = _read_stat(self.pid)
         if stat is not None and stat.start == self.start and stat.state not in _ENDED:
             return True
-        _found_ended.setdefault(self, time.monotonic())
+        found_ended.setdefault(self, time.monotonic())
         return False
 
     def holds_terminal(self, parent: Process) -> bool:
@@ -181,43 +179,6 @@ class Family:
         return members
 
 
-def left_nothing(leader: Process, token: str) -> bool:
-    """Return True if it is certain that an agent, all in its session (``setsid(2)``) and its daemons have ended.
-
-    A session that nobody is in stays empty, and daemons come only from what carries the token already. So one look
-    at all processes does for all leaders that had ended by then, however many are asked about.
-    """
-    if not are_visible() or leader.runs():
-        return False
-    if leader.start and leader.start.rpartition(".")[2] != _boot():
-        return True
-    census = _census_since(_found_ended[leader])
-    return leader.pid not in census.sessions and token not in census.tokens
-
-
-def _census_since(moment: float) -> _Census:
-    """Return a census that was taken at or after a moment of ``time.monotonic``."""
-    global _census  # noqa: PLW0603 - the processes of one system
-    with _counting:
-        if _census.taken < moment:
-            begun = time.monotonic()
-            living = (stat.session for _, stat in _read_all() if stat.state not in _ENDED)
-            _census = _Census(begun, frozenset(living), frozenset(find_daemons()))
-        return _census
-
-
-class _Census(NamedTuple):
-    """The sessions that have living members, the tokens of runtimes that have daemons, and when they were counted."""
-
-    taken: float
-    sessions: frozenset[int]
-    tokens: frozenset[str]
-
-
-_census = _Census(-1.0, frozenset(), frozenset())
-_counting: Final = threading.Lock()
-
-
 def wait_until_gone(processes: Iterable[Process], seconds: float) -> bool:
     """Wait until none of the processes runs, or the time is over; return whether none does."""
     give_up = time.monotonic() + min(seconds, time_left())
@@ -299,14 +260,18 @@ def _holds(table: dict[int, _Stat], process: Process) -> bool:
 
 
 def _read_all() -> Iterator[tuple[int, _Stat]]:
-    try:
-        pids = [int(name) for name in os.listdir(_PROC) if name.isdecimal()]  # noqa: PTH208 - half the time of iterdir
-    except OSError:
-        return
-    for pid in pids:
+    for pid in pids():
         stat = _read_stat(pid)
         if stat:
             yield pid, stat
+
+
+def pids() -> list[int]:
+    """Return the numbers of all processes."""
+    try:
+        return [int(name) for name in os.listdir(_PROC) if name.isdecimal()]  # noqa: PTH208 - half the time of iterdir
+    except OSError:
+        return []
 
 
 def _read_stat(pid: int) -> _Stat | None:
@@ -320,11 +285,11 @@ def _read_stat(pid: int) -> _Stat | None:
     except OSError:
         return None
     parent, group, session, terminal, foreground = map(int, fields[1:6])
-    return _Stat(fields[0].decode(), parent, group, session, terminal, foreground, f"{fields[19].decode()}.{_boot()}")
+    return _Stat(fields[0].decode(), parent, group, session, terminal, foreground, f"{fields[19].decode()}.{boot()}")
 
 
 @functools.cache
-def _boot() -> str:
+def boot() -> str:
     """Return a few letters that differ from boot to boot: ticks start from zero in each."""
     try:
         return (_PROC / "sys/kernel/random/boot_id").read_text()[:8]

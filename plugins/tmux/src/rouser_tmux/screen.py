@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from typing import Final
 
 from rouser_tmux.client import Server
 from rouser_tmux.panes import Pane
 
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL: Final = dict.fromkeys((*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0)))  # but tab and newline
 _EPITAPH: Final = "Pane is dead"  # what tmux itself writes at the bottom of a screen that remains
 
 
@@ -43,7 +42,7 @@ def attach_command(pane: Pane, environ: Mapping[str, str]) -> list[str]:
 def _capture(pane: Pane, history: int) -> list[str]:
     server = Server(("-S", pane.socket))
     text = server.ask("capture-pane", "-p", "-J", "-S", str(-history), "-t", pane.id)
-    lines = [_CONTROL.sub("", line).rstrip() for line in os.fsencode(text).decode(errors="replace").split("\n")]
+    lines = [line.translate(_CONTROL).rstrip() for line in os.fsencode(text).decode(errors="replace").split("\n")]
     _drop_blank_end(lines)
     if pane.dead and lines and lines[-1].startswith(_EPITAPH):
         lines.pop()

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from rouser import HookError, data_directory
 
-_UNFIT: Final = re.compile(r"[^\w.-]+")
+_UNFIT: Final = r"[^\w.-]+"
 _LONGEST_NAME: Final = 48
 _SETTINGS: Final = frozenset({"base", "snapshot_ignored", "snapshot_max_file_size"})
 
@@ -45,7 +45,7 @@ def default_base() -> Path:
 def directory_name(common: Path) -> str:
     """Return the name below the base for a repository, as people know it: ``shop`` for ``shop/.git``, ``shop.git``."""
     name = common.parent.name if common.name == ".git" else common.name.removesuffix(".git")
-    return _UNFIT.sub("-", name).strip("-.")[:_LONGEST_NAME] or "repository"
+    return re.sub(_UNFIT, "-", name).strip("-.")[:_LONGEST_NAME] or "repository"
 
 
 def make_private(directory: Path) -> None:

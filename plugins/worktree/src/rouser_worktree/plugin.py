@@ -17,7 +17,6 @@ from rouser import (
     Snapshot,
     WorkspaceSpec,
     hookimpl,
-    snapshot_policy,
 )
 from rouser_worktree.base import configured_base, default_base
 from rouser_worktree.links import read_link
@@ -44,7 +43,9 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
         """Take ``base``, an absolute path or one that begins with ``~``, and what snapshots leave out."""
         self._configured = configured_base(settings)
         if settings:
-            snapshot_policy(settings)  # its import is not for those who have set nothing
+            from rouser import snapshot_policy  # its import is not for those who have set nothing
+
+            snapshot_policy(settings)
         self._settings = settings
 
     @hookimpl
@@ -128,6 +129,7 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
     @hookimpl
     def workspace_snapshot(self, session: Session, path: Path, reason: str) -> Snapshot | None:
         """Keep what is not committed under ``refs/rouser`` of the repository."""
+        from rouser import snapshot_policy
         from rouser_worktree.snapshots import take
 
         with _disk_errors():
@@ -144,6 +146,7 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
     @hookimpl
     def workspace_restore_snapshot(self, session: Session, path: Path, number: int, overwrite: bool) -> Sequence[str]:
         """Write the snapshot's files into the worktree, as they were."""
+        from rouser import snapshot_policy
         from rouser_worktree.snapshots import put_back
 
         with _disk_errors():
