@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 from doc_pages import DOCS, ROOT, table_rows
-from torture.__main__ import PARTS
+from torture.schedule import PARTS
 
 PAGE = DOCS / "reliability.md"
 TORTURE = ROOT / "tests" / "torture"

@@ -10,26 +10,11 @@ import argparse
 import json
 import sys
 import time
-from importlib import import_module
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from torture.tally import Tally
-
-PARTS: tuple[str, ...] = (
-    "killed",
-    "failing",
-    "damaged",
-    "concurrent",
-    "backends",
-    "plugins",
-    "trust",
-    "work",
-    "hostile",
-    "secrets",
-    "processes",
-    "time",
-)
-"""The parts, in the order in which they are run."""
+from torture.schedule import PARTS, Outcome, run_parts
 
 ROOT = Path(__file__).parents[2]
 _SHOWN = 12
@@ -46,35 +31,54 @@ def main() -> int:
     return torture(options.parts or PARTS, quick=options.quick)
 
 
-def torture(parts: list[str] | tuple[str, ...], *, quick: bool) -> int:
-    """Run ``parts`` and return the exit code: 1 if a promise was broken or nothing was tried."""
-    figures, started = [], time.monotonic()
-    for part in parts:
-        module, tally, begun = import_module(f"torture.{part}"), Tally(), time.monotonic()
-        print(f"{part}: {module.TITLE}", flush=True)
-        module.run(tally, quick)
-        for promise, count in tally.counts.items():
-            print(f"  {count.cases:>7} cases  {len(count.violations):>3} violations  {promise}", flush=True)
-            for violation in count.violations[:_SHOWN]:
-                print(f"           VIOLATION {violation}", flush=True)
-            figures.append(
-                {
-                    "part": part,
-                    "promise": promise,
-                    "cases": count.cases,
-                    "violations": len(count.violations),
-                    "broken": count.violations,
-                }
-            )
-        for reason in tally.skipped:
-            print(f"  NOT TRIED: {reason}", flush=True)
-        print(f"  in {time.monotonic() - begun:.0f} s", flush=True)
+def torture(parts: Sequence[str], *, quick: bool) -> int:
+    """Run ``parts`` and return the exit code: 1 if a promise was broken, or nothing tried without a reason."""
+    started, outcomes = time.monotonic(), []
+    print(f"{', '.join(parts)}: each is told of when it ends", flush=True)
+    for outcome in run_parts(parts, quick=quick):
+        _tell(outcome)
+        outcomes.append(outcome)
+    figures = [figure for outcome in sorted(outcomes, key=_place) for figure in _figures(outcome)]
     cases, violations = (sum(figure[key] for figure in figures) for key in ("cases", "violations"))
-    print(f"{cases} cases, {violations} violations in {time.monotonic() - started:.0f} s")
+    seconds = time.monotonic() - started
+    for outcome in sorted(outcomes, key=_place):
+        print(f"{outcome.seconds:>6.0f} s, of processors {outcome.computed:>5.0f} s  {outcome.part}")
+    print(f"{seconds:>6.0f} s, {cases} cases, {violations} violations")
     written = ROOT / "build" / "torture.json"
     written.parent.mkdir(exist_ok=True)
-    written.write_text(json.dumps({"quick": quick, "figures": figures}, indent=1) + "\n")
-    return 1 if violations or not cases else 0
+    written.write_text(json.dumps({"quick": quick, "seconds": seconds, "figures": figures}, indent=1) + "\n")
+    idle = [outcome for outcome in outcomes if not outcome.tally.counts and not outcome.tally.skipped]
+    return 1 if violations or idle else 0
+
+
+def _place(outcome: Outcome) -> int:
+    return PARTS.index(outcome.part)
+
+
+def _tell(outcome: Outcome) -> None:
+    print(f"{outcome.part}: {outcome.title}")
+    for promise, count in outcome.tally.counts.items():
+        print(f"  {count.cases:>7} cases  {len(count.violations):>3} violations  {promise}")
+        if count.late:
+            print(f"          {count.late} more were kept, but too late to count, as the machine was busy")
+        for violation in count.violations[:_SHOWN]:
+            print(f"           VIOLATION {violation}")
+    for reason in outcome.tally.skipped:
+        print(f"  NOT TRIED: {reason}")
+    print(f"  in {outcome.seconds:.0f} s", flush=True)
+
+
+def _figures(outcome: Outcome) -> list[dict[str, Any]]:
+    return [
+        {
+            "part": outcome.part,
+            "promise": promise,
+            "cases": count.cases,
+            "violations": len(count.violations),
+            "broken": count.violations,
+        }
+        for promise, count in outcome.tally.counts.items()
+    ]
 
 
 if __name__ == "__main__":

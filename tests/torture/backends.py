@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,12 +15,13 @@ from support.waiting import wait_for
 from support.world import Done, World, new_world, running
 
 from torture import gitfaults
+from torture.crowding import crowding, timed
 from torture.forked import HungError, once, warm_up
 from torture.runners import all_runners, kill_runners, runners
 from torture.servers import clients, end_all, heal, parent_of, servers, settle, stop
+from torture.spreading import side_by_side
 from torture.striker import STEPS, install_striker, steps
 from torture.tally import Tally
-from torture.workers import spread
 
 TITLE = "backends that hang, lie or vanish: typed errors in time, and never a second agent"
 
@@ -41,7 +41,7 @@ def run(tally: Tally, quick: bool) -> None:
     """Try every fault at every step."""
     pieces: list[Callable[[Tally], None]] = [partial(_at_each_step, fault, quick) for fault in FAULTS]
     pieces += [partial(_unknown, quick), _interrupts, partial(gitfaults.run, quick=quick)]
-    spread(tally, pieces)
+    side_by_side(tally, pieces)
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,12 @@ def spawned(world: World, *options: str) -> str:
 
 def tried(tally: Tally, world: World, where: str, *command: str, **env: str) -> Done | None:
     """Run a command and count whether it ended in time with a typed error; None when it hung."""
-    start = time.monotonic()
     env = {"ROUSER_HOOK_TIMEOUT": str(DEADLINE), "ROUSER_PROMPT_TIMEOUT": "1", **env}
     try:
-        done = once(world, *command, env=env, seconds=DEADLINE * _MOST_CALLS + 10)
+        done = once(world, *command, env=env, seconds=(DEADLINE * _MOST_CALLS + 10) * crowding())
     except HungError as error:
         tally.case(TYPED, f"{where}: {error}")
         return None
-    taken = time.monotonic() - start
     said = done.err.strip()
     tally.check(
         TYPED,
@@ -104,7 +102,7 @@ def tried(tally: Tally, world: World, where: str, *command: str, **env: str) -> 
         and done.code != _USAGE
         and "Traceback" not in said
         and (not done.code or "error: " in said),
-        f"{where}: exit code {done.code} after {taken:.1f} s: {said}",
+        f"{where}: exit code {done.code}: {said}",
     )
     return done
 
@@ -261,19 +259,15 @@ def _interrupts(tally: Tally) -> None:
         for command in commands:
             process = world.start(*command, start_new_session=True)
             wait_for(partial(_waits_for_tmux, world, process), f"{command[0]} waits for tmux")
-            start = time.monotonic()
-            os.killpg(process.pid, signal.SIGINT)
-            try:
-                _, err = process.communicate(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                err = "it went on"
-            taken = time.monotonic() - start
-            tally.check(
-                INTERRUPT,
-                process.returncode == _INTERRUPTED and taken < 1 and "interrupted" in err and "Traceback" not in err,
-                f"{command[0]}: {process.returncode} after {taken:.1f} s: {err.strip()}",
-            )
+            with timed() as clock:
+                os.killpg(process.pid, signal.SIGINT)
+                try:
+                    _, err = process.communicate(timeout=30)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    err = "it went on"
+            ended = process.returncode == _INTERRUPTED and "interrupted" in err and "Traceback" not in err
+            tally.check_in_time(INTERRUPT, ended, clock, 1, f"{command[0]}: {process.returncode}: {err.strip()}")
         os.kill(pid, signal.SIGCONT)
         heal(world)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from support.world import World, new_world
 
 from rouser import ConfigError, MessageNotSentError, SessionBusyError, SessionNotFoundError, SessionNotRestorableError
+from torture.crowding import Clock, timed
 from torture.forked import Ended, HungError, once, together, warm_up
 from torture.runners import kill_runners, runners
 from torture.tally import Tally
@@ -65,7 +66,8 @@ def _one_session(tally: Tally, world: World, size: int, rounds: int) -> None:
     session_id = _spawn(world)
     for number in range(rounds):
         kill_runners(session_id)
-        ended = _race(tally, world, [["restore", session_id]] * size)
+        with timed() as clock:
+            ended = _race(tally, world, [["restore", session_id]] * size)
         won = [one for one in ended if one.done.code == _OK]
         live = runners(session_id)
         where = f"round {number} of {size}"
@@ -74,23 +76,25 @@ def _one_session(tally: Tally, world: World, size: int, rounds: int) -> None:
             len(won) == len(live) == 1,
             f"{where}: {len(won)} won, {len(live)} agents run: {_errors(ended)}",
         )
-        _losers(tally, ended, where)
+        _losers(tally, ended, clock.crowding, where)
     once(world, "rm", "--force", session_id)
 
 
-def _losers(tally: Tally, ended: Sequence[Ended], where: str) -> None:
+def _losers(tally: Tally, ended: Sequence[Ended], crowding: float, where: str) -> None:
     rivals = {one.pid for one in ended}
     for one in ended:
         if one.done.code != _OK:
-            tally.check(LOSERS_TOLD, _told(one, rivals), f"{where}: after {one.seconds:.1f} s: {one.done.err.strip()}")
+            clock = Clock(one.seconds, crowding)
+            said = f"{where}: {one.done.err.strip()}"
+            tally.check_in_time(LOSERS_TOLD, _told(one, rivals), clock, _SECONDS, said)
 
 
 def _told(one: Ended, rivals: set[int]) -> bool:
-    """Tell whether a loser learnt in time that the agent runs, or which of its rivals is at work."""
+    """Tell whether a loser learnt that the agent runs, or which of its rivals is at work."""
     words = one.done.err
     names_a_rival = one.done.code == _BUSY and any(f"process {pid} (" in words for pid in rivals - {one.pid})
     runs = one.done.code == _NOT_RESTORABLE and "its runtime is alive" in words
-    return one.seconds < _SECONDS and (names_a_rival or runs)
+    return names_a_rival or runs
 
 
 def _errors(ended: Sequence[Ended]) -> str:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
-import shutil
-import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 from rouser import errors
 from torture.audit import CLEAN, continue_after, look
-from torture.lab import Lab
+from torture.disks import KINDS, can_mount, mounted
+from torture.lab import PARTS, Lab
 from torture.scenes import SCENES, Scene
 from torture.spreading import Finding, count, spread
 from torture.syscalls import Call
 from torture.tally import Tally
-from torture.tracer import Fail, Strike, Traced
+from torture.tracer import Fail, Strike, Traced, impossible
 
 TITLE = "every system call fails with ENOSPC, EIO, EROFS, EACCES or EINTR, and the disk is small, full or read-only"
 
@@ -52,7 +49,9 @@ _ERRORS = {
 }
 """Which calls fail with an error; None: all of them."""
 
-_ALIKE = 1  # of calls that are alike, so many of the first and of the last fail
+_OF_DISKS = {errno.ENOSPC, errno.EROFS}
+"""What only a call that changes something can fail with, and what stays until somebody mends the disk."""
+
 _QUICK_STEP = 37
 _KNOWN = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.RouserError)]
 _CODES = {0, *(kind.exit_code for kind in _KNOWN)}
@@ -73,16 +72,21 @@ class Case:
 
 
 def run(tally: Tally, quick: bool) -> None:
-    cases = [case for found in spread(SCENES, _cases) for case in found]
-    count(tally, cases[::_QUICK_STEP] if quick else cases, _fail)
-    if os.geteuid():
-        tally.skip("real file systems, as mounting them takes root")
+    if reason := impossible():
+        tally.skip(reason)
         return
-    disks = [Disk(scene, part, kind) for scene in SCENES for part in ("home", "wt", "shop") for kind in _KINDS]
-    count(tally, disks[::5] if quick else disks, _on_disk)
+    cases = [case for found in spread(SCENES, _cases, Lab) for case in found]
+    tries = [partial(_fail, case=case) for case in (cases[::_QUICK_STEP] if quick else cases)]
+    if can_mount():
+        disks = [DiskCase(scene, part, kind) for scene in SCENES for part in PARTS for kind in KINDS]
+        tries += [partial(_on_disk, case=case) for case in (disks[::5] if quick else disks)]
+    else:
+        tally.skip("small, full and read-only disks: not possible here, as this user may mount none")
+    count(tally, tries, lambda lab, attempt: attempt(lab), Lab)
 
 
 def _cases(lab: Lab, scene: Scene) -> list[Case]:
+    """Return the failures of each kind of call: the first of a kind in every way that it can, the last in one."""
     alike: dict[tuple[object, ...], list[int]] = defaultdict(list)
     calls: list[Call] = []
 
@@ -95,17 +99,23 @@ def _cases(lab: Lab, scene: Scene) -> list[Case]:
     done = lab.traced(scene.command, note)
     if done.code:
         raise RuntimeError(f"{scene.name}: {done.err}")
-    chosen = sorted({number for numbers in alike.values() for number in (*numbers[:_ALIKE], *numbers[-_ALIKE:])})
     found = []
-    for number in chosen:
-        name, changing = calls[number].name, calls[number].changing
-        failures = [error for error, names in _ERRORS.items() if names is None or name in names]
-        if not changing:
-            failures = [error for error in failures if error not in {errno.ENOSPC, errno.EROFS}]
-        found += [Case(scene, number, error) for error in failures]
-        if changing and name in _OPENING | _WRITING:
-            found += [Case(scene, number, error, for_good=True) for error in (errno.ENOSPC, errno.EROFS)]
-    return found
+    for first, *more in alike.values():
+        found += _failures(scene, first, calls[first])
+        if more:
+            found.append(Case(scene, more[-1], errno.EIO))
+    return sorted(found, key=lambda case: (case.number, case.error, case.for_good))
+
+
+def _failures(scene: Scene, number: int, call: Call) -> Iterator[Case]:
+    """Yield each way in which a call can fail; why git could not read something makes no difference to rouser."""
+    for error, names in _ERRORS.items():
+        possible = (names is None or call.name in names) and (call.changing or error not in _OF_DISKS)
+        if possible and (call.own or call.changing or error == errno.EIO):
+            yield Case(scene, number, error)
+    if call.changing and call.name in _OPENING | _WRITING:
+        for error in sorted(_OF_DISKS):
+            yield Case(scene, number, error, for_good=True)
 
 
 def _kind(lab: Lab, call: Call) -> str:
@@ -157,11 +167,8 @@ def _examine(lab: Lab, scene: Scene, number: int, before: dict[str, dict[str, ob
     yield CLEAN, left
 
 
-_KINDS = ("64 kB", "full", "read-only")
-
-
 @dataclass(frozen=True, slots=True)
-class Disk:
+class DiskCase:
     """A scene whose part of the world is on a disk of a kind."""
 
     scene: Scene
@@ -169,11 +176,11 @@ class Disk:
     kind: str
 
 
-def _on_disk(lab: Lab, case: Disk) -> Iterable[Finding]:
+def _on_disk(lab: Lab, case: DiskCase) -> Iterable[Finding]:
     scene, place = case.scene, lab.world.root / case.part
     lab.begin(scene.state)
     before = lab.records()
-    with _mounted(place) as disk:
+    with mounted(place) as disk:
         disk.become(case.kind)
         done = lab.rouser(*scene.command)
         disk.mend()
@@ -182,51 +189,3 @@ def _on_disk(lab: Lab, case: Disk) -> Iterable[Finding]:
         for promise, broken in _examine(lab, scene, 0, before):
             yield promise, broken and f"{what}: {broken} (it said: {done.err.strip()})"
         lab.kill_agents()
-
-
-class _Mount:
-    """A file system in memory, which begins large."""
-
-    def __init__(self, place: Path) -> None:
-        self._place = place
-        self._filler = place / "filler"
-
-    def become(self, kind: str) -> None:
-        if kind == "read-only":
-            self._remount("ro")
-            return
-        used = int(subprocess.check_output(["du", "-s", "--block-size=4096", str(self._place)]).split()[0])
-        pages = max(16, used + 2) if kind == "64 kB" else used + 16
-        self._remount(f"size={pages * 4096}")
-        if kind == "full":
-            with self._filler.open("wb", buffering=0) as file:
-                try:
-                    while file.write(bytes(4096)):
-                        pass
-                except OSError:
-                    return
-
-    def mend(self) -> None:
-        self._remount("rw,size=64m")
-        self._filler.unlink(missing_ok=True)
-
-    def _remount(self, options: str) -> None:
-        subprocess.run(["mount", "-o", f"remount,{options}", str(self._place)], check=True, timeout=30)
-
-
-@contextmanager
-def _mounted(place: Path) -> Iterator[_Mount]:
-    """Have a file system of its own at ``place``, with what is there now."""
-    aside = place.with_name("aside")
-    if place.exists():
-        place.rename(aside)
-    place.mkdir(mode=0o700)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m,mode=700", "none", str(place)], check=True, timeout=30)
-    try:
-        if aside.exists():
-            shutil.copytree(aside, place, symlinks=True, dirs_exist_ok=True)
-        yield _Mount(place)
-    finally:
-        os.chdir("/")
-        subprocess.run(["umount", "--lazy", str(place)], check=True, timeout=30)
-        shutil.rmtree(aside, ignore_errors=True)

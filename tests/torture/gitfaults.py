@@ -15,6 +15,7 @@ from support.waiting import wait_for
 from support.world import Done, World, new_world, running
 
 from rouser import host
+from torture.crowding import crowding
 from torture.forked import HungError, once, warm_up
 from torture.runners import all_runners, kill_runners, runners
 from torture.tally import Tally
@@ -82,7 +83,7 @@ def _work(world: World) -> _Work:
 
 def _tried(tally: Tally, world: World, where: str, *command: str, **env: str) -> Done | None:
     try:
-        done = once(world, *command, env=env, seconds=_PATIENCE)
+        done = once(world, *command, env=env, seconds=_PATIENCE * crowding())
     except HungError as error:
         tally.case(GIT, f"{where}, {command[0]}: {error}")
         return None
@@ -208,7 +209,7 @@ def _full_disk(tally: Tally, world: World) -> None:
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "tmpfs", str(disk)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
-        tally.skip("a full disk under the worktrees: this machine lets nobody mount one")
+        tally.skip("a full disk under the worktrees: not possible here, as this user may mount none")
         return
     try:
         world.extra["ROUSER_WORKTREE_BASE"] = str(disk / "wt")

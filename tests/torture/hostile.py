@@ -6,11 +6,11 @@ import contextlib
 import io
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,9 @@ from rouser_tmux import launch
 from rouser_tmux.handle import Handle as TmuxHandle
 from rouser_tmux.messages import clean as tmux_clean
 from rouser_worktree.plugin import WorktreeWorkspace
-from torture.hostile_commands import CANARY, TERMINAL, run_commands
+from torture.hostile_commands import CANARY, COMMAND_PARTS, TERMINAL, run_commands
 from torture.payloads import CANARY_FILE, CORPUS, is_bytes, steers
+from torture.spreading import side_by_side
 from torture.tally import Tally
 
 TITLE = "hostile input: no canary runs, nothing outside is touched, no terminal is steered"
@@ -55,17 +56,16 @@ _TEXT = st.one_of(
 
 
 def run(tally: Tally, quick: bool) -> None:
-    """Try every surface by itself, then the commands as a whole."""
+    """Try every surface by itself, and the commands as a whole."""
     cases = 300 if quick else 10_000
-    root = Path(tempfile.mkdtemp(prefix="rt-hostile-")).resolve()
-    try:
-        for surface in (_ids, _names, _paths, _messages, _environment, _config, _rows, _handles, _terminal):
-            place = root / surface.__name__.strip("_")
-            place.mkdir()
-            surface(tally, place, cases)
-    finally:
-        shutil.rmtree(root)
-    run_commands(tally, quick=quick)
+    surfaces = (_rows, _ids, _names, _paths, _messages, _environment, _config, _handles, _terminal)
+    pieces = [partial(run_commands, part=part, quick=quick) for part in range(COMMAND_PARTS)]
+    side_by_side(tally, [*pieces, *(partial(_surface, surface, cases) for surface in surfaces)], os.cpu_count())
+
+
+def _surface(surface: Callable[[Tally, Path, int], None], cases: int, tally: Tally) -> None:
+    with tempfile.TemporaryDirectory(prefix="rt-hostile-") as place:
+        surface(tally, Path(place).resolve(), cases)
 
 
 def _hammer(tally: Tally, promise: str, check: Callable[[str], str | None], cases: int, strategy: Any = _TEXT) -> None:

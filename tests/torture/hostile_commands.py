@@ -15,6 +15,8 @@ from torture.payloads import CANARY_FILE, COMMANDS, CORPUS, is_bytes, steers
 from torture.tally import Tally
 
 TERMINAL = "The terminal of whoever lists or reads sessions receives no control sequence of theirs"
+COMMAND_PARTS = 4
+
 CANARY = "No part of any task, prompt, message, branch, name or path is ever run as a command"
 
 
@@ -28,20 +30,28 @@ def _watched() -> Iterator[World]:
         world.end()
 
 
-def run_commands(tally: Tally, *, quick: bool) -> None:
-    """Give the corpus to whole commands, with a real tmux and git, and look for the canary."""
+def run_commands(tally: Tally, *, part: int, quick: bool) -> None:
+    """Give a part of the corpus to whole commands, with a real tmux and git, and look for the canary.
+
+    :param part: which of :data:`COMMAND_PARTS`, counted from 0.
+    """
     with _watched() as world:
         payloads = [text for text in CORPUS if is_bytes(text) and len(text) < 1000 and text.strip()]
-        for payload in payloads[:: 24 if quick else 1]:
+        for payload in payloads[:: 24 if quick else 1][part::COMMAND_PARTS]:
             _life(tally, world, payload)
-        for payload in [text for text in COMMANDS if len(text) < 200][:: 24 if quick else 1]:
+        for payload in [text for text in COMMANDS if len(text) < 200][:: 24 if quick else 1][part::COMMAND_PARTS]:
             _in_directory(tally, world, payload)
-        large = world.root / "large"
-        large.write_text("x" * 10_000_000)
-        identity = once(world, "spawn", "--json", "--", "/bin/cat").json["id"]
-        done = once(world, "send", identity, "--file", str(large), "--wait", "1")
-        tally.check(CANARY, 0 <= done.code < 70, f"10 MB end with {done.code}: {done.err[:200]}")
-        once(world, "rm", "--force", identity)
+        if part == 0:
+            _large(tally, world)
+
+
+def _large(tally: Tally, world: World) -> None:
+    large = world.root / "large"
+    large.write_text("x" * 10_000_000)
+    identity = once(world, "spawn", "--json", "--", "/bin/cat").json["id"]
+    done = once(world, "send", identity, "--file", str(large), "--wait", "1")
+    tally.check(CANARY, 0 <= done.code < 70, f"10 MB end with {done.code}: {done.err[:200]}")
+    once(world, "rm", "--force", identity)
 
 
 def _life(tally: Tally, world: World, payload: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from torture.audit import CLEAN, continue_after, look
 from torture.lab import VICTIM, Lab
@@ -11,7 +12,7 @@ from torture.scenes import REMOVE, SCENES, SPAWN, Scene
 from torture.spreading import Finding, count, spread
 from torture.syscalls import CHANGING, Call
 from torture.tally import Tally
-from torture.tracer import Kill, Strike
+from torture.tracer import Kill, Strike, impossible
 from torture.witness import testify
 
 TITLE = "SIGKILL at every system call on the state, git and tmux, and around every hook call"
@@ -32,29 +33,45 @@ class Case:
 
 
 def run(tally: Tally, quick: bool) -> None:
-    cases = [case for found in spread(SCENES, _cases) for case in found]
-    count(tally, cases[::_QUICK_STEP] if quick else cases, _kill)
-    boundaries = [boundary for found in spread(SCENES, _boundaries) for boundary in found]
-    count(tally, boundaries[:: _QUICK_STEP // 3] if quick else boundaries, _kill_at_hook)
-    count(tally, SCENES, _overlooked)
+    if reason := impossible():
+        tally.skip(reason)
+        return
+    surveyed = list(spread(SCENES, _survey, Lab))
+    kills = [partial(_kill, case=case) for one in surveyed for case in one.kills]
+    boundaries = [partial(_kill_at_hook, case=case) for one in surveyed for case in one.boundaries]
+    tries: list[Callable[[Lab], Iterable[Finding]]] = kills[::_QUICK_STEP] if quick else [*kills]
+    tries += boundaries[:: _QUICK_STEP // 3] if quick else boundaries
+    tries += [partial(testify, scene=one.scene, known=one.changes) for one in surveyed[:: 3 if quick else 1]]
+    count(tally, tries, lambda lab, attempt: attempt(lab), Lab)
 
 
-def _cases(lab: Lab, scene: Scene) -> list[Case]:
-    """Return every kill that a scene can suffer: of all, and where a child is at work also of one of the two."""
-    return [
+@dataclass(frozen=True, slots=True)
+class _Survey:
+    """What a scene can suffer.
+
+    :ivar changes: the calls that change something.
+    :ivar kills: a kill at each of these: of all, and where a child is at work also of one of the two.
+    :ivar boundaries: the numbers of the moments before and after hook calls.
+    """
+
+    scene: Scene
+    changes: list[Call]
+    kills: list[Case]
+    boundaries: list[tuple[Scene, int]]
+
+
+def _survey(lab: Lab, scene: Scene) -> _Survey:
+    found = changes(lab, scene)
+    kills = [
         Case(scene, number, victims)
-        for number, call in enumerate(changes(lab, scene))
+        for number, call in enumerate(found)
         for victims in ((Kill.ALL,) if call.own else (Kill.ALL, Kill.COMMAND, Kill.CALLER))
     ]
-
-
-def _boundaries(lab: Lab, scene: Scene) -> list[tuple[Scene, int]]:
-    """Return every moment before or after a hook call of a scene."""
     lab.begin(scene.state)
     done, boundaries = lab.killed_at_hook(scene.command, -1)
     if done.code or not boundaries:
         raise RuntimeError(f"{scene.name}: {done.err}")
-    return [(scene, number) for number in range(len(boundaries))]
+    return _Survey(scene, found, kills, [(scene, number) for number in range(len(boundaries))])
 
 
 def _kill_at_hook(lab: Lab, case: tuple[Scene, int]) -> list[Finding]:
@@ -66,10 +83,6 @@ def _kill_at_hook(lab: Lab, case: tuple[Scene, int]) -> list[Finding]:
     return [
         (promise, broken and f"{what}: {broken}") for promise, broken in _examine(lab, scene, number, before, done.out)
     ]
-
-
-def _overlooked(lab: Lab, scene: Scene) -> list[Finding]:
-    return testify(lab, scene, changes(lab, scene))
 
 
 def changes(lab: Lab, scene: Scene) -> list[Call]:

@@ -16,10 +16,11 @@ from support.world import Done, World, new_world
 
 from rouser import host, loader
 from rouser.store import Store
+from torture.crowding import crowding
 from torture.forked import HungError, once, warm_up
 from torture.rogue import BREACHES, HOOKS, LINGERS
+from torture.spreading import side_by_side
 from torture.tally import Tally
-from torture.workers import spread
 
 TITLE = "plugins that misbehave: the host survives, names them, and goes on"
 
@@ -49,7 +50,7 @@ def run(tally: Tally, quick: bool) -> None:
         cases = [(command, hook, breach) for hook in HOOKS for command in _of(asked, hook) for breach in BREACHES]
         if quick:
             cases = cases[:: len(cases) // 120]
-        spread(tally, [partial(_try_each, world, cases[part::_PARTS]) for part in range(_PARTS)])
+        side_by_side(tally, [partial(_try_each, world, cases[part::_PARTS]) for part in range(_PARTS)])
         _lingering(tally, world)
         _imports(tally, world)
     finally:
@@ -164,7 +165,7 @@ def _try(tally: Tally, world: World, command: str, hook: str, breach: str) -> No
     deadline = str(DEADLINE if breach == "hangs" else 20)
     env = {"ROGUE_HOOK": hook, "ROGUE_BREACH": breach, "ROUSER_HOOK_TIMEOUT": deadline}
     try:
-        done = once(world, *_COMMANDS[command], env=env, seconds=_PATIENCE)
+        done = once(world, *_COMMANDS[command], env=env, seconds=_PATIENCE * crowding())
     except HungError as error:
         tally.case(SURVIVES, f"{where}: {error}")
         return

@@ -17,9 +17,9 @@ from support.world import World, new_world, running
 from torture.forked import once, warm_up
 from torture.runners import all_runners, kill_runners, runners
 from torture.servers import stopped
+from torture.spreading import side_by_side
 from torture.striker import install_striker, steps
 from torture.tally import Tally
-from torture.workers import spread
 
 TITLE = "time: no decision depends on the clock"
 
@@ -45,8 +45,8 @@ def run(tally: Tally, quick: bool) -> None:
         tally.skip("clocks that jump: libfaketime is not installed (Debian: faketime)")
     else:
         jumps = _JUMPS[:1] if quick else _JUMPS
-        spread(tally, [partial(_jumps, library, jump, before) for jump in jumps for before in (False, True)])
-    spread(tally, [partial(_zones, quick), partial(_suspended, quick)])
+        side_by_side(tally, [partial(_jumps, library, jump, before) for jump in jumps for before in (False, True)])
+    side_by_side(tally, [partial(_zones, quick), partial(_suspended, quick)])
 
 
 @contextmanager

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import signal
 import struct
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -68,7 +70,7 @@ def run(
     main: Callable[[], None],
     scratch: Path,
     judge: Callable[[Call], Strike],
-    seconds: float = 60.0,
+    seconds: float = 120.0,
     numbers: Collection[int] = NUMBERS,
 ) -> Traced:
     """Call ``main`` in a forked process until it and all of its children have ended.
@@ -102,6 +104,18 @@ def call_forked(main: Callable[[], None], scratch: Path) -> Traced:
     _, status = os.waitpid(child, 0)
     os.close(go)
     return Traced(os.waitstatus_to_exitcode(status), out.read_text(errors="replace"), err.read_text(errors="replace"))
+
+
+def impossible() -> str:
+    """Return why nothing can be traced on this machine, in one line; empty when it can."""
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        return "system calls that are struck at: not possible here, only on Linux on x86-64"
+    seen: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="rt-tracer-") as scratch:
+        place = str(Path(scratch).resolve() / "made")
+        with suppress(OSError):
+            run(Path(place).mkdir, Path(scratch), lambda call: seen.extend(call.paths))
+    return "" if place in seen else "system calls that are struck at: not possible here, ptrace is not permitted"
 
 
 def _fork(main: Callable[[], None], out: Path, err: Path, numbers: Collection[int]) -> tuple[int, int]:

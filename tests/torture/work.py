@@ -6,14 +6,16 @@ import os
 import random
 import shutil
 import subprocess
-import sys
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from support.waiting import wait_for
+from support.world import Done, World, new_world
 
+from torture.forked import HungError, once, warm_up
 from torture.runners import all_within
+from torture.spreading import side_by_side
 from torture.tally import Tally
 
 TITLE = "work that was snapshotted, through edits, commits, crashes, deletions and restores"
@@ -25,34 +27,31 @@ REMOVED = "a session that is removed by force leaves its last work as a snapshot
 _SECONDS = 120
 _NAMES = ("a.txt", "b", "sub/c", "sub/deep/d", "odd\nname", " e ", "run")
 _ROUNDS = 2
+_LONGEST = 0.35  # within which each command that is killed would be at its end
 
 Files = dict[str, bytes]
+
+
+class _OverError(Exception):
+    """A sequence ends, as what was found to be wrong would come up again."""
 
 
 class _Sequence:
     """One session, what its workspace has to hold, and what each of its snapshots has to hold."""
 
-    def __init__(self, tally: Tally, root: Path, seed: int) -> None:
-        self.tally, self.root, self.seed = tally, root, seed
+    def __init__(self, tally: Tally, world: World, seed: int) -> None:
+        self.tally, self.world, self.seed = tally, world, seed
         self.chance = random.Random(seed)
-        self.repository = root / "shop"
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "ROUSER_"))},
-            "ROUSER_HOME": str(root / "home"),
-            "ROUSER_CONFIG": str(root / "none.toml"),
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_NOSYSTEM": "1",
-            **{f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
-        }
         self.committed: Files = {}
         self.snapshots: dict[int, tuple[Files, Files]] = {}
-        self.id, self.path = "", root
+        self.blobs: Files = {}
+        self.id, self.path = "", world.root
 
     def git(self, *arguments: str, at: Path | None = None) -> bytes:
         done = subprocess.run(
             ["git", *arguments],
-            cwd=at or self.repository,
-            env=self.environment,
+            cwd=at or self.world.repository,
+            env=self.world.environment,
             capture_output=True,
             timeout=_SECONDS,
             check=False,
@@ -61,30 +60,24 @@ class _Sequence:
             raise AssertionError(f"git {arguments}: {done.stderr.decode(errors='replace')}")
         return done.stdout
 
-    def rouser(self, *arguments: str, killed: bool = False) -> subprocess.CompletedProcess[bytes] | None:
-        """Run a command to its end, or to a SIGKILL at some moment of it."""
-        command = [sys.executable, "-m", "rouser", *arguments]
-        if not killed:
-            return subprocess.run(command, env=self.environment, capture_output=True, timeout=_SECONDS, check=False)
-        process = subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            process.wait(self.chance.uniform(0.05, 0.6))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            # A git that it had started goes on by itself, and may make the snapshot of now after the next edit.
-            wait_for(lambda: not any(_name(pid) == "git" for pid in all_within(self.root)), "its gits have ended", 60)
-        return None
+    def rouser(self, *arguments: str) -> Done:
+        """Run a command to its end."""
+        return once(self.world, *arguments, seconds=_SECONDS)
 
-    def must(self, promise: str, *arguments: str) -> bool:
-        """Run a command that has to succeed; count a violation if it does not."""
+    def rouser_killed(self, *arguments: str) -> None:
+        """Run a command to a SIGKILL at some moment of it, or to its end."""
+        with suppress(HungError):
+            once(self.world, *arguments, seconds=self.chance.uniform(0, _LONGEST))
+        # A git that it had started goes on by itself, and may make the snapshot of now after the next edit.
+        wait_for(lambda: "git" not in map(_name, all_within(self.world.root)), "its gits have ended", _SECONDS)
+
+    def must(self, promise: str, *arguments: str) -> Done:
+        """Run a command that has to succeed; it is a violation if it does not."""
         done = self.rouser(*arguments)
-        if done is None or not done.returncode:
-            return True
-        self.tally.case(
-            promise, f"seed {self.seed}: rouser {arguments[0]}: {done.stderr.decode(errors='replace')[-300:]}"
-        )
-        return False
+        if done.code:
+            self.tally.case(promise, f"seed {self.seed}: rouser {arguments[0]}: {done.err[-300:]}")
+            raise _OverError
+        return done
 
     def files(self) -> Files:
         found = {}
@@ -94,27 +87,20 @@ class _Sequence:
         return found
 
     def run(self) -> None:
-        if not self._begin():
-            return
+        self._begin()
         for _ in range(_ROUNDS):
             self._work()
-            if not self._lose_and_restore():
-                return
+            self._lose_and_restore()
         self._remove()
 
-    def _begin(self) -> bool:
-        self.repository.mkdir(parents=True)
-        self.git("init", "-q")
-        (self.repository / "a.txt").write_text("begin\n")
-        self.git("add", "-A")
+    def _begin(self) -> None:
+        (self.world.repository / "a.txt").write_text("begin\n")
+        self.git("add", "a.txt")
         self.git("commit", "-qm", "Begin")
-        options = ("--repo", str(self.repository), "--agent", "command", "--runtime", "process", "--name", "work")
-        if not self.must(BACK, "spawn", "", *options, "--workspace", "worktree", "--", "cat"):
-            return False
-        (self.path,) = (path for path in (self.root / "home" / "worktrees" / "shop").iterdir() if path.is_dir())
+        spawned = self.must(BACK, "spawn", "", "--name", "work", "--json", "--", "cat").json
+        self.id, self.path = spawned["id"], Path(spawned["workspace_path"])
         self.committed = self.files()
-        self.id = next((self.root / "home" / "worktrees" / "shop").glob(".*.json")).read_text().split('"')[3]
-        return self.must(BACK, "kill", "work")
+        self.must(BACK, "kill", "work")
 
     def _work(self) -> None:
         for _ in range(self.chance.randrange(3, 8)):
@@ -145,7 +131,7 @@ class _Sequence:
         self._note()
 
     def _snapshot_killed(self) -> None:
-        self.rouser("snapshot", "work", killed=True)
+        self.rouser_killed("snapshot", "work")
         self._note()
 
     def _note(self) -> None:
@@ -153,7 +139,7 @@ class _Sequence:
         for name in self.git("for-each-ref", "--format=%(refname)", f"refs/rouser/{self.id}/").decode().split():
             self.snapshots.setdefault(int(name.rpartition("/")[2]), (self.files(), dict(self.committed)))
 
-    def _lose_and_restore(self) -> bool:
+    def _lose_and_restore(self) -> None:
         way = self.chance.choice(["delete", "delete", "git", "branch"])
         kept, base = self.snapshots[max(self.snapshots)]
         if way == "delete":
@@ -164,18 +150,18 @@ class _Sequence:
             self.git("branch", "-D", "rouser/work")
             self.committed = dict(base)
         for _ in range(self.chance.randrange(3)):
-            self.rouser("restore", "work", killed=True)
+            self.rouser_killed("restore", "work")
         self.rouser("kill", "work")  # a restore that was killed may have come as far as the agent
         self._note()  # ending it may have kept a workspace whose work is not back yet
-        if not self.must(BACK, "restore", "work"):
-            return False
+        self.must(BACK, "restore", "work")
         wanted = self._wanted(kept, base)
         found = self.files()
         wrong = sorted(name for name in wanted | found if wanted.get(name) != found.get(name))
         self.tally.check(BACK, not wrong, f"seed {self.seed}, {way}: {wrong} came back otherwise")
         self.rouser("kill", "work")
         self._note()
-        return not wrong
+        if wrong:
+            raise _OverError
 
     def _wanted(self, kept: Files, base: Files) -> Files:
         """Return what has to come back: the branch, and over it what the snapshot had changed and no commit since."""
@@ -191,10 +177,10 @@ class _Sequence:
         self._edit()
         (self.path / "last").write_bytes(self.chance.randbytes(3000))
         last = self.files()
-        self.rouser("rm", "work", "--force", killed=True)
+        self.rouser_killed("rm", "work", "--force")
         done = self.rouser("rm", "work", "--force")
-        gone = done is not None and (not done.returncode or b"no session matches" in done.stderr)
-        self.tally.check(REMOVED, gone, f"seed {self.seed}: {done and done.stderr[-300:]!r}")
+        gone = not done.code or "no session matches" in done.err
+        self.tally.check(REMOVED, gone, f"seed {self.seed}: {done.err[-300:]}")
         for name in self.git("for-each-ref", "--format=%(refname)", f"refs/rouser/{self.id}/").decode().split():
             self.snapshots.setdefault(int(name.rpartition("/")[2]), (last, dict(self.committed)))
         newest = self.snapshots[max(self.snapshots)][0]
@@ -210,23 +196,35 @@ class _Sequence:
         for line in self.git("ls-tree", "-r", "-z", reference).split(b"\0"):
             if line:
                 facts, _, name = line.partition(b"\t")
-                found[os.fsdecode(name)] = self.git("cat-file", "blob", facts.split()[2].decode())
+                found[os.fsdecode(name)] = self._blob(facts.split()[2].decode())
         return found
+
+    def _blob(self, identity: str) -> bytes:
+        if identity not in self.blobs:
+            self.blobs[identity] = self.git("cat-file", "blob", identity)
+        return self.blobs[identity]
 
 
 def run(tally: Tally, quick: bool) -> None:
-    def one(seed: int) -> None:
-        with tempfile.TemporaryDirectory(prefix="rw-") as scratch:
-            sequence = _Sequence(tally, Path(scratch).resolve(), seed)
-            try:
-                sequence.run()
-            except Exception as error:
-                tally.case(KEPT, f"seed {seed}: {type(error).__name__}: {error}")
-            finally:
-                sequence.rouser("rm", "work", "--force", "--no-snapshot")
+    pieces = [partial(_sequence, seed) for seed in range(15 if quick else 200)]
+    side_by_side(tally, pieces, processes=os.cpu_count())
 
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        list(pool.map(one, range(15 if quick else 200)))
+
+def _sequence(seed: int, tally: Tally) -> None:
+    world = new_world()
+    world.extra |= {"ROUSER_RUNTIME": "process", "ROUSER_PROCESS_DIRECTORY": str(world.root / "p")}
+    world.extra |= {f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    warm_up(world)
+    sequence = _Sequence(tally, world, seed)
+    try:
+        sequence.run()
+    except _OverError:
+        pass
+    except Exception as error:
+        tally.case(KEPT, f"seed {seed}: {type(error).__name__}: {error}")
+    finally:
+        sequence.rouser("rm", "work", "--force", "--no-snapshot")
+        world.end()
 
 
 def _name(pid: int) -> str:
