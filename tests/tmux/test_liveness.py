@@ -10,6 +10,7 @@ import pytest
 
 from rouser import HookError
 from rouser.deadline import call_within
+from rouser_tmux import client
 from rouser_tmux.handle import Handle
 from rouser_tmux.liveness import _judge
 from rouser_tmux.panes import find
@@ -227,6 +228,20 @@ def test_agent_that_outlives_its_server_is_neither_alive_nor_gone(world, eventua
         world.runtime.runtime_list_alive([handle])
     world.runtime.runtime_destroy(handle)
     assert world.runtime.runtime_is_alive(handle) is False
+
+
+def test_server_that_exits_while_it_is_looked_at_is_asked_again(world, monkeypatch):
+    script, failures = client.Server.script, [client.ServerExitingError("exited", "server exited unexpectedly")]
+
+    def exit_once(server, *lines, **options):
+        if failures:
+            raise failures.pop()
+        return script(server, *lines, **options)
+
+    handle = world.create(["cat"])
+    monkeypatch.setattr(client.Server, "script", exit_once)
+    assert [pane.token for pane in find(Handle.parse(handle))] == [Handle.parse(handle).token]
+    assert failures == []
 
 
 def test_agents_of_a_server_are_discovered_with_their_handles(world, make_session):

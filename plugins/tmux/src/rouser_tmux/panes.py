@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from rouser import HookError, Together
 from rouser_tmux import processes
-from rouser_tmux.client import NoServerError, Server, TmuxError
+from rouser_tmux.client import NoServerError, Server, ServerExitingError, TmuxError
 from rouser_tmux.handle import Handle
 from rouser_tmux.processes import Process
 
@@ -203,8 +203,8 @@ def _at_home(handle: Handle) -> list[Pane]:
     """
     if handle.token not in _fresh or handle.token in _gone or not socket_exists(handle.socket):
         return []
-    # None there, or others are being answered for too long: ask for this one alone, which settles it.
-    with suppress(TimeoutError, NoServerError):
+    # None there, or others are answered for too long, or the server ends: ask for this one alone, which settles it.
+    with suppress(TimeoutError, NoServerError, ServerExitingError):
         return _looks(handle.tmux).ask(handle)
     return []
 
