@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -10,12 +11,14 @@ import pytest
 
 from rouser import HookError
 from rouser_slurm import launch, lease, places, queue, settings, submission
+from rouser_slurm.client import SlurmError
 from rouser_slurm.handle import Handle
 from rouser_slurm.judgement import notes, span
 from rouser_slurm.lease import Lease
-from rouser_slurm.places import Generation
+from rouser_slurm.places import Generation, generation_of
 from rouser_slurm.plugin import SlurmRuntime
 from rouser_slurm.queue import Phase
+from rouser_slurm.terminal import Terminals
 
 SESSION = str(uuid.uuid4())
 
@@ -228,3 +231,31 @@ def test_an_agent_is_told_of_its_time_limit_unless_nobody_wants_that():
     assert "in about 5 minutes" in submission.notice(300)
     assert "in about 90 seconds" in submission.notice(90)
     assert submission.notice(0) == ""
+
+
+class NodeWithoutServer:
+    """Stands for a cluster on whose node tmux has just ended, which the job finds out a moment later."""
+
+    def __init__(self, generation):
+        self.generation = generation
+
+    def run(self, *argv, **options):
+        threading.Timer(0.2, self.find_out).start()
+        raise SlurmError("srun failed: no server running on /tmp/x/tmux", "no server running on /tmp/x/tmux")
+
+    def find_out(self):
+        (self.generation.path / "screen").write_text("last words\n\nPane is dead\n")
+        with (self.generation.path / "state").open("a") as state:
+            state.write("ended exited\n")
+
+
+@pytest.mark.parametrize("kept", ["", "what it showed ten seconds ago\n"])
+def test_the_last_words_of_an_agent_that_has_just_ended_are_waited_for(tmp_path, kept):
+    runtime = handle(directory=tmp_path)
+    generation = generation_of(runtime)
+    generation.path.parent.mkdir()
+    generation.make(SESSION)
+    (generation.path / "screen").write_text(kept)
+    (generation.path / "state").write_text("started 17 c n1 %0 /tmp/x/tmux\n")
+    terminals = Terminals(NodeWithoutServer(generation), "tmux")
+    assert terminals.last_lines(runtime, 5) == "last words"

@@ -3,6 +3,7 @@
 umask 077
 PATH=${PATH:-/usr/local/bin:/usr/bin:/bin}
 main=$$
+temporary=${TMPDIR:-/tmp}
 node=${SLURMD_NODENAME:-$(uname -n)}
 guard=
 beat=
@@ -30,7 +31,7 @@ lease_is_ours() {
 
 # Runs a command of tmux's; the pipes are the main process's alone, so that their end is its end.
 ask_tmux() {
-    "$tmux" -N -u -S "$here/tmux" "$@" 6<&- 7>&-
+    "$tmux" -N -u -S "$here/tmux" "$@" 4>&- 6<&- 7>&-
 }
 
 runs() {
@@ -139,7 +140,29 @@ end_all() {
     [ -z "$watch" ] || kill -s KILL "$watch" 2>/dev/null
     say "ended $1" &
     wait_a_little "$!"
-    rm -rf "$here"
+    remove
+}
+
+# Removes the directory on this machine. Under another name, so that nobody can put anything into it meanwhile.
+remove() {
+    mv "$here" "$here.over" 2>/dev/null
+    rm -rf "$here.over"
+}
+
+# Ends and removes what jobs left on this machine that were killed together with their guards. A number may be another
+# process's by now, or another namespace's, so the lock decides: it is held while there is anybody to clean up.
+sweep() {
+    for here in "$temporary"/rouser-slurm-*-??????*; do
+        maker=${here%-*}
+        [ -d "$here" ] && [ ! -L "$here" ] && [ -O "$here" ] && ! kill -0 "${maker##*-}" 2>/dev/null || continue
+        (
+            flock -n 3 2>/dev/null || exit
+            agent=
+            server=
+            end_members ""
+            remove
+        ) 3>>"$here/lock"
+    done
 }
 
 # Slurm may kill all that it can track of a job while the agent's end is being waited for, and where it tracks by
@@ -167,7 +190,7 @@ finish() {
 # Renews the beat as long as the lease is ours. A process of its own, as a file system may not answer for ever.
 watch_lease() {
     trap '' TERM HUP INT USR1 USR2
-    exec 6<&- 7>&-
+    exec 4>&- 6<&- 7>&-
     count=0
     while [ -d "$here" ]; do
         if lease_is_ours; then
@@ -192,7 +215,9 @@ if [ "$1" = guard ]; then
     exit 0
 fi
 lease_is_ours || { say "ended fenced"; exit 0; }
-here=$(mktemp -d "${TMPDIR:-/tmp}/rouser-XXXXXXXXXX") || { say "failed there is no room in ${TMPDIR:-/tmp} of $node"; exit 1; }
+here=$(mktemp -d "$temporary/rouser-slurm-$$-XXXXXX") || { say "failed there is no room in $temporary of $node"; exit 1; }
+exec 4>"$here/lock"
+flock -n 4
 cat >"$here/conf" <<END
 set -g history-limit 10000
 set -g remain-on-exit on
@@ -212,7 +237,7 @@ exec 5>&- 8<&-
 read -r guard <&6 || { say "failed the job cannot be guarded on $node: setsid does not work"; rm -rf "$here"; exit 1; }
 (
     trap - TERM HUP INT USR1 USR2
-    exec 6<&- 7>&-
+    exec 4>&- 6<&- 7>&-
     "$tmux" -D -u -f "$here/conf" -S "$here/tmux"
     : >"$here/over"
     kill -USR2 "$main"
@@ -227,7 +252,7 @@ while [ ! -S "$here/tmux" ] && [ ! -e "$here/over" ] && [ "$tries" -lt 500 ]; do
 done
 tries=0
 while :; do
-    said=$(exec 6<&- 7>&-; ask_tmux new-session -d -P -F '#{pane_pid} #{pid}' -s agent -x 120 -y 40 \
+    said=$(exec 4>&- 6<&- 7>&-; ask_tmux new-session -d -P -F '#{pane_pid} #{pid}' -s agent -x 120 -y 40 \
         /bin/sh "$place/launch" \; set -s exit-empty on 2>&1) && break
     tries=$((tries + 1))
     if [ "$tries" -gt 50 ] || [ -e "$here/over" ]; then
@@ -242,9 +267,10 @@ echo "$agent $server $watch" >"$here/pids"
 uptime
 seen=$now
 kept=$now
+sweep 4>&- 6<&- 7>&- 2>/dev/null &
 
 while [ -z "$fate" ]; do
-    sleep "$poll" 6<&- 7>&- &
+    sleep "$poll" 4>&- 6<&- 7>&- &
     nap=$!
     wait "$nap"
     kill "$nap" 2>/dev/null
@@ -267,7 +293,7 @@ while [ -z "$fate" ]; do
         fate=exited
     elif [ $((now - kept)) -ge 10 ] && ! kill -0 "$keeper" 2>/dev/null; then
         kept=$now
-        { look; keep_screen; } 6<&- 7>&- &
+        { look; keep_screen; } 4>&- 6<&- 7>&- &
         keeper=$!
     fi
 done

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from rouser import HookError
+from rouser import HookError, time_left
 from rouser_slurm.client import Slurm, SlurmError, is_of_a_job
 from rouser_slurm.handle import Handle
-from rouser_slurm.places import Started, generation_of
+from rouser_slurm.places import Generation, Started, generation_of
 
 # All of C0 but tab and newline, DEL and C1. One escape character would end a bracketed paste, and what follows
 # it would be typed.
@@ -21,6 +21,9 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _EPITAPH: Final = "Pane is dead"  # what tmux before 3.3 writes at the bottom of a screen that remains, whatever is set
 _FRESH_SECONDS: Final = 0.3
 _LONGEST_CACHE: Final = 64
+_SERVER_GONE: Final = ("no server running", "error connecting", "server exited", "lost server")  # tmux's words
+_END_SECONDS: Final = 3.0
+_PAUSE: Final = 0.05
 
 
 @dataclass(slots=True)
@@ -81,7 +84,9 @@ class Terminals:
         if report.started is not None and report.ended is None:
             try:
                 return self._screen(handle, report.started, count)
-            except HookError:
+            except SlurmError as error:
+                if not generation.screen() or any(words in str(error) for words in _SERVER_GONE):
+                    _wait_for_end(generation)
                 if not generation.screen():
                     raise
         screen = generation.screen()
@@ -151,6 +156,13 @@ def _running(handle: Handle) -> Started:
     if report.started is None or report.ended is not None:
         raise HookError(f"the agent in job {handle.job} ({handle.name}) does not run; restore it first")
     return report.started
+
+
+def _wait_for_end(generation: Generation) -> None:
+    """Wait a little for a job to find out that its agent has ended, and to keep what the terminal showed last."""
+    give_up = time.monotonic() + min(_END_SECONDS, time_left() / 2)
+    while generation.report().ended is None and time.monotonic() < give_up:
+        time.sleep(_PAUSE)
 
 
 def _last(text: str, count: int) -> str:
