@@ -1,5 +1,7 @@
 """Many calls for the price of one thread: each with its own deadline, none harmed by another."""
 
+import _thread
+import signal
 import threading
 import time
 
@@ -69,3 +71,22 @@ def test_the_thread_ends_with_the_one_that_it_worked_for():
     caller.join(10)
     found[0].join(10)
     assert not found[0].is_alive()
+
+
+@pytest.mark.parametrize("wait", ["one", "each"])
+def test_a_signal_that_ends_no_wait_is_acted_upon_at_once_all_the_same(wait):
+    over, ended = threading.Event(), threading.Event()
+
+    def interrupt():
+        _thread.interrupt_main()  # as if it had arrived just before the wait for this call
+        over.wait(5)
+        ended.set()
+
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            call_within(50, interrupt) if wait == "one" else call_each_within(50, [interrupt])
+        assert not ended.is_set()
+    finally:
+        over.set()
+        signal.signal(signal.SIGINT, usual)

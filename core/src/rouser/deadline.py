@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextvars
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
 
 _UNBOUNDED: Final = 3600.0
 _MARGIN: Final = 0.05
+_LONGEST_WAIT: Final = 0.2
 _deadline: contextvars.ContextVar[float | None] = contextvars.ContextVar("rouser_deadline", default=None)
 
 
@@ -37,6 +38,20 @@ def set_deadline(seconds: float) -> None:
     _deadline.set(time.monotonic() + seconds * (1 - _MARGIN))
 
 
+def slices(seconds: float | None) -> Iterator[float]:
+    """Yield how long to wait at a time, at least once, until so many seconds are over; for ever for None.
+
+    A signal that arrives between Python's look for one and the wait ends no wait, and is acted upon only after it;
+    so the main thread must never wait for long at a time, or Ctrl-C could be without effect for as long.
+    """
+    give_up = None if seconds is None else time.monotonic() + seconds
+    while True:
+        left = _LONGEST_WAIT if give_up is None else give_up - time.monotonic()
+        yield max(0.0, min(_LONGEST_WAIT, left))
+        if left <= _LONGEST_WAIT and give_up is not None:
+            return
+
+
 class _Call(Generic[T]):
     """One call on its way through a worker's thread."""
 
@@ -60,7 +75,7 @@ class _Call(Generic[T]):
             self._done.release()
 
     def ends_within(self, seconds: float) -> bool:
-        return self._done.acquire(timeout=seconds)
+        return any(self._done.acquire(timeout=part) for part in slices(seconds))
 
     def wait(self, seconds: float) -> T:
         if not self.ends_within(seconds):

@@ -7,9 +7,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from rouser.config import Config
+from rouser.deadline import slices
 from rouser.errors import RouserError
 from rouser.host import Host
 from rouser.liveness import SessionView, died_unasked, is_over
@@ -129,13 +131,19 @@ class RestoreMany:
         return self._reported
 
     def _next(self, seconds: float | None = None) -> Result:
-        result = self._finished.get(timeout=seconds)
+        result = self._wait(seconds)
         self._reported += 1
         if isinstance(result, BaseException):
             raise result
         with self._guard:
             self._changing.pop(result.text, None)
         return result
+
+    def _wait(self, seconds: float | None) -> Result | BaseException:
+        for part in slices(seconds):
+            with suppress(queue.Empty):
+                return self._finished.get(timeout=part)
+        raise queue.Empty
 
     def _change(self, text: str) -> None:
         with self._guard:
