@@ -141,7 +141,10 @@ def test_a_stopped_server_is_unknown_not_dead(world: World) -> None:
         refused = world.run("restore", session["id"], "--json", env=patience)
         assert refused.code == 8
         assert refused.json[0]["error"]["kind"] == "liveness_unknown"
-        assert world.run("restore", "--all", "--json", env=patience).json == []
+        left_alone = world.run("restore", "--all", "--json", env=patience)
+        assert (left_alone.code, left_alone.json) == (8, [])
+        assert f"{session['id'][:8]}  left alone: unknown whether it is alive" in left_alone.err
+        assert "no session died" not in left_alone.err
     finally:
         os.kill(pid, signal.SIGCONT)
     assert world.show(session["id"])["alive"] is True

@@ -50,7 +50,7 @@ def command(
     from rouser.cli.output import say, write_json
     from rouser.cli.progress import shown
     from rouser.cli.state import opened
-    from rouser.errors import PartialFailureError
+    from rouser.errors import LivenessUnknownError, PartialFailureError
     from rouser.restore_many import RestoreMany
 
     if everything == bool(sessions):
@@ -58,7 +58,7 @@ def command(
     with opened() as state:
         started = time.monotonic()
         config = state.config._replace(jobs=jobs) if jobs else state.config
-        targets = _targets(state, sessions, everything)
+        targets, unknown = _targets(state, sessions, everything)
         options = {"dry_run": dry_run, "force": force, "with_snapshot": not no_snapshot}
         many = RestoreMany(state.host, state.store, config, targets, **options)
         results: list[Result] = []
@@ -77,7 +77,7 @@ def command(
                 say(f"  {text[:8]}  left under way. Complete it: rouser restore {text[:8]}")
         if as_json:
             write_json([_fields(state, result) for result in _in_order(results, targets)])
-        _sum_up(results, targets, time.monotonic() - started, dry_run=dry_run)
+        _sum_up(results, targets, unknown, time.monotonic() - started, dry_run=dry_run)
     if interrupted:
         raise click.Abort
     failures = [result.error for result in results if result.error is not None]
@@ -86,22 +86,25 @@ def command(
         if one and not as_json:
             raise failures[0]
         raise SystemExit(failures[0].exit_code if one else PartialFailureError.exit_code)
+    if unknown:
+        raise SystemExit(LivenessUnknownError.exit_code)
 
 
-def _targets(state: State, sessions: tuple[str, ...], everything: bool) -> list[Target]:
+def _targets(state: State, sessions: tuple[str, ...], everything: bool) -> tuple[list[Target], int]:
+    """Return what to restore, and how many sessions are left alone because nothing is known of them."""
     from rouser.cli.output import say
     from rouser.liveness import view_all
     from rouser.restore_many import Target, died
     from rouser.store import now
 
     if not everything:
-        return [Target(text=text) for text in dict.fromkeys(sessions)]
+        return [Target(text=text) for text in dict.fromkeys(sessions)], 0
     stored = state.store.current(now())  # what is over was ended by somebody's wish
     views = view_all(state.host, stored) if stored else []
-    for seen in views:
-        if seen.liveness.alive is None:
-            say(f"  {seen.session.short_id}  left alone: unknown whether it is alive: {seen.liveness.reason}")
-    return died(views)
+    unknown = [seen for seen in views if seen.liveness.alive is None]
+    for seen in unknown:
+        say(f"  {seen.session.short_id}  left alone: unknown whether it is alive: {seen.liveness.reason}")
+    return died(views), len(unknown)
 
 
 def _collect(
@@ -145,13 +148,15 @@ def _in_order(results: Iterable[Result], targets: list[Target]) -> list[Result]:
     return sorted(results, key=lambda result: position[result.text])
 
 
-def _sum_up(results: list[Result], targets: list[Target], seconds: float, *, dry_run: bool) -> None:
+def _sum_up(results: list[Result], targets: list[Target], unknown: int, seconds: float, *, dry_run: bool) -> None:
     from rouser.cli.output import say
 
     failed = sum(result.error is not None for result in results)
     done = len(results) - failed
     if dry_run:
         say("nothing was changed")
+    elif unknown and not targets:
+        say("nothing was restored; once they can be asked, try again, or take one for dead: rouser restore ID --force")
     elif not targets:
         say("nothing to restore: no session died without being asked to")
     elif len(targets) > 1:
