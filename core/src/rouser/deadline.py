@@ -77,9 +77,8 @@ class _Call(Generic[T]):
     def ends_within(self, seconds: float) -> bool:
         return any(self._done.acquire(timeout=part) for part in slices(seconds))
 
-    def wait(self, seconds: float) -> T:
-        if not self.ends_within(seconds):
-            raise DeadlineExceededError
+    def outcome(self) -> T:
+        """Return what the function returned, or raise what it raised; it has ended."""
         if self._error is not None:
             raise self._error
         return self._result[0]
@@ -155,9 +154,10 @@ def call_within(seconds: float, function: Callable[[], T]) -> T:
     idle = _borrowed()
     call = _Call(function, seconds)
     idle.worker.make(call)
-    result = call.wait(seconds)
+    if not call.ends_within(seconds):
+        raise DeadlineExceededError
     _own.idle = idle
-    return result
+    return call.outcome()
 
 
 class _Each(Generic[T]):

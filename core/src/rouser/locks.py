@@ -22,6 +22,8 @@ from rouser.paths import is_running, make_private_directory
 _SETTLING_SECONDS: Final = 0.5
 _PAUSE: Final = 0.002
 
+_held: Final[set[str]] = set()  # the paths of the locks that this process holds
+
 
 def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -69,12 +71,12 @@ def _holder(descriptor: int) -> str:
     return text if len(words) > 1 and words[1].isdigit() and is_running(int(words[1])) else ""
 
 
-def _sweep(directory: Path, own: Path) -> None:
+def _sweep(directory: Path) -> None:
     """Remove the lock files of processes that were killed, which nobody may ever ask for again; never raises."""
     with suppress(OSError):
-        for path in directory.glob("*.lock"):
-            if path != own:
-                _remove_unheld(path)
+        for name in os.listdir(directory):  # noqa: PTH208 - one of many restores has many locks beside it
+            if name.endswith(".lock") and f"{directory}/{name}" not in _held:
+                _remove_unheld(directory / name)
 
 
 def _remove_unheld(path: Path) -> None:
@@ -111,12 +113,14 @@ def session_lock(directory: Path, session_id: str, purpose: str) -> Iterator[Non
     if isinstance(descriptor, str):
         raise SessionBusyError(f"{session_id[:8]} is busy: {descriptor} is working on it. Try again when that is done.")
     try:
+        _held.add(str(path))
         with suppress(OSError):  # a full disk costs the others the holder's name, not us the lock
             os.ftruncate(descriptor, 0)
             os.write(descriptor, f"process {os.getpid()} ({purpose})\n".encode())
-        _sweep(directory, path)
+        _sweep(directory)
         yield
     finally:
+        _held.discard(str(path))
         try:
             with suppress(OSError):
                 path.unlink()  # while the lock is held, so that nobody can hold a file that is gone

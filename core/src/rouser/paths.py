@@ -67,9 +67,10 @@ def make_private_directory(path: Path) -> None:
     :raises StoreError: it cannot be made, is no directory, or belongs to somebody else.
     """
     try:
-        for directory in (*reversed(path.parents), path):
-            if not directory.is_dir():
-                directory.mkdir(mode=0o700, exist_ok=True)
+        if not path.is_dir():
+            for directory in (*reversed(path.parents), path):
+                if not directory.is_dir():
+                    directory.mkdir(mode=0o700, exist_ok=True)
         status = path.stat()
         if status.st_uid != os.geteuid():
             raise StoreError(f"{path} belongs to another user; set ROUSER_HOME to a directory of your own")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
+from typing import Any
 
 
 class Surroundings:
@@ -16,12 +17,13 @@ class Surroundings:
 
     def __init__(self) -> None:
         self.environment = dict(os.environ)
+        self._raw = dict(_raw())
         self._directory = _directory()
         self._streams = sys.stdout, sys.stderr
 
     def put_back(self) -> None:
         """Undo what plugins have changed, so that it reaches neither other plugins nor the agents of others."""
-        if os.environ != self.environment:
+        if _raw() != self._raw:
             for name in os.environ.keys() - self.environment.keys():
                 os.environ.pop(name, None)
             os.environ.update(self.environment)
@@ -31,8 +33,14 @@ class Surroundings:
                 os.chdir(self._directory)
 
 
+def _raw() -> Mapping[Any, Any]:
+    """Return the environment as Python keeps it: to decode it for each hook call takes as long as the call itself."""
+    undecoded: Mapping[Any, Any] = getattr(os.environ, "_data", os.environ)
+    return undecoded
+
+
 def _directory() -> str:
     try:
-        return str(Path.cwd())
+        return os.getcwd()  # noqa: PTH109 - asked after each hook call
     except OSError:  # it was removed
         return ""

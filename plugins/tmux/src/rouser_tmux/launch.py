@@ -87,7 +87,7 @@ def has_failed(path: Path) -> bool:
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size  # noqa: PTH116 - asked again and again
     except FileNotFoundError:
         return 0
 
@@ -99,11 +99,14 @@ def sweep() -> None:
     server that hangs may run the shell much later; then it finds no agent.
     """
     newest = time.time() - _SHELL_SECONDS
+    place, own = location(), str(os.getpid())
     with contextlib.suppress(OSError):
-        for path in location().glob("*.sh"):
-            creator = path.stem.rpartition("-")[2]
-            if creator.isdigit() and not _runs(int(creator)) and path.lstat().st_mtime < newest:
-                path.unlink(missing_ok=True)
+        for name in os.listdir(place):  # noqa: PTH208 - one of many creations has many files beside it
+            creator = name.removesuffix(".sh").rpartition("-")[2]
+            if creator == own or not creator.isdigit() or not name.endswith(".sh") or _runs(int(creator)):
+                continue
+            if (place / name).lstat().st_mtime < newest:
+                (place / name).unlink(missing_ok=True)
 
 
 def _runs(pid: int) -> bool:
@@ -127,15 +130,16 @@ def check(cwd: Path, command: Sequence[str], env: Mapping[str, str]) -> None:
         raise HookError(f"the directory {cwd} does not exist")
     program = command[0]
     path = env.get("PATH", os.defpath)
-    places = [cwd / program] if "/" in program else [cwd / place / program for place in path.split(os.pathsep)]
-    if program.startswith("-") or not program or not any(_is_executable(place) for place in places):
+    places = [""] if "/" in program else path.split(os.pathsep)
+    if program.startswith("-") or not program or not any(_is_executable(cwd, place, program) for place in places):
         where = "" if "/" in program else f" on PATH ({path})"
         raise HookError(f"no program {program!r} that can be executed{where}: install it, or mend the agent's settings")
 
 
-def _is_executable(path: Path) -> bool:
+def _is_executable(*parts: str | Path) -> bool:
+    path = os.path.join(*parts)  # noqa: PTH118 - there may be many places on PATH
     try:
-        return path.is_file() and os.access(path, os.X_OK)
+        return os.access(path, os.X_OK) and os.path.isfile(path)  # noqa: PTH113
     except ValueError:  # a NUL in it
         return False
 
@@ -188,8 +192,8 @@ exit
 
 def _tool(name: str) -> str:
     places = [*os.defpath.split(os.pathsep), *os.environ.get("PATH", "").split(os.pathsep)]
-    found = (Path(place, name) for place in places if place.startswith("/"))
-    return _quote(str(next(filter(_is_executable, found), name)))
+    found = (f"{place}/{name}" for place in places if place.startswith("/"))
+    return _quote(next(filter(_is_executable, found), name))
 
 
 def _quote(text: str) -> str:

@@ -7,6 +7,7 @@ worktree's private directory ``COMMON/worktrees/ID``, whose ``gitdir`` names ``P
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -33,14 +34,26 @@ def read_link(path: Path) -> Link | None:
 
     :raises HookError: it cannot be known: access is denied, the disk does not answer, ...
     """
+    found = _linked(path)
+    return None if found is None else Link(Path(found[0]).resolve(), Path(found[1]).resolve())
+
+
+def is_linked(path: Path) -> bool:
+    """Return whether the worktree at ``path`` is usable; raises like :func:`read_link`."""
+    return _linked(path) is not None
+
+
+def _linked(path: Path) -> tuple[str, str] | None:
     try:
-        private = _private_of(path)
-        if private is None or not _same_file(_target(private / "gitdir"), path / ".git"):
+        private = _target(f"{path}/.git", "gitdir: ")
+        if private is None or not _same_file(_target(f"{private}/gitdir"), f"{path}/.git"):
             return None
-        common = common_of(private)
+        common = _target(f"{private}/commondir")
+        if common is None or not is_repository(common):
+            return None
+        return (private, common) if _kind(f"{private}/HEAD") == stat.S_IFREG else None
     except OSError as error:
         raise HookError(f"cannot tell whether {path} is a worktree: {error.strerror or error}") from error
-    return None if common is None or not (private / "HEAD").is_file() else Link(private, common)
 
 
 def points_nowhere(path: Path) -> bool:
@@ -51,7 +64,7 @@ def points_nowhere(path: Path) -> bool:
         status = (path / ".git").lstat()
         if stat.S_ISREG(status.st_mode) and not status.st_size:  # git was killed before it wrote it
             return True
-        target = _target(path / ".git", "gitdir: ")
+        target = _target(f"{path}/.git", "gitdir: ")
         return target is not None and not os.path.lexists(target)
     except OSError as error:
         raise HookError(f"cannot read {path / '.git'}: {error.strerror or error}") from error
@@ -67,7 +80,8 @@ def find_private(common: Path, path: Path) -> Path | None:
     except OSError as error:
         raise HookError(f"cannot read the worktrees of {common}: {error.strerror or error}") from error
     for entry in entries:
-        target = _target(entry / "gitdir")
+        named = _target(f"{entry}/gitdir")
+        target = None if named is None else Path(named)
         if target is not None and target.parent.parent.resolve() / target.parent.name / ".git" == wanted:
             return entry
     return None
@@ -75,7 +89,7 @@ def find_private(common: Path, path: Path) -> Path | None:
 
 def names_worktree(private: Path) -> bool:
     """Return whether a private directory says where its worktree is."""
-    return _target(private / "gitdir") is not None
+    return _target(f"{private}/gitdir") is not None
 
 
 def write_link(private: Path, path: Path) -> None:
@@ -90,10 +104,8 @@ def write_link(private: Path, path: Path) -> None:
 
 def common_of(private: Path) -> Path | None:
     """Return the repository that a private directory belongs to; None when that is gone."""
-    common = _target(private / "commondir")
-    if common is None:
-        return None
-    return common.resolve() if is_repository(common) else None
+    common = _target(f"{private}/commondir")
+    return None if common is None or not is_repository(common) else Path(common).resolve()
 
 
 def common_of_git_directory(directory: Path) -> Path | None:
@@ -110,8 +122,8 @@ def common_of_directory(directory: Path) -> Path | None:
     :raises OSError: it cannot be read.
     """
     for place in (directory, *directory.parents):
-        private = _private_of(place)
-        common = common_of_git_directory(place / ".git" if private is None else private)
+        private = _target(f"{place}/.git", "gitdir: ")
+        common = common_of_git_directory(place / ".git" if private is None else Path(private).resolve())
         if common is None:
             common = common_of_git_directory(place)
         if common is not None:
@@ -119,31 +131,41 @@ def common_of_directory(directory: Path) -> Path | None:
     return None
 
 
-def is_repository(common: Path) -> bool:
+def is_repository(common: Path | str) -> bool:
     """Return whether ``common`` has what git wants to see in a repository."""
-    return (common / "HEAD").is_file() and (common / "objects").is_dir() and (common / "refs").is_dir()
+    wanted = {"HEAD": stat.S_IFREG, "objects": stat.S_IFDIR, "refs": stat.S_IFDIR}
+    return all(_kind(f"{common}/{name}") == kind for name, kind in wanted.items())
 
 
-def _private_of(path: Path) -> Path | None:
-    target = _target(path / ".git", "gitdir: ")
-    return None if target is None else target.resolve()
+def _kind(path: str) -> int:
+    """Return what is at ``path``, links followed, as ``stat(2)`` names it; 0 for nothing."""
+    try:
+        return stat.S_IFMT(os.stat(path).st_mode)  # noqa: PTH116 - a restore of many looks at thousands
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+            return 0
+        raise
 
 
-def _target(file: Path, prefix: str = "") -> Path | None:
+def _target(file: str, prefix: str = "") -> str | None:
     """Return the path that ``file`` holds, relative ones taken from where it is; None when it holds none."""
     try:
-        if not stat.S_ISREG(file.lstat().st_mode):
+        if not stat.S_ISREG(os.lstat(file).st_mode):
             return None
-        with file.open("rb") as opened:
-            text = os.fsdecode(opened.read(_LONGEST)).rstrip("\r\n")
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            text = os.fsdecode(os.read(descriptor, _LONGEST)).rstrip("\r\n")
+        finally:
+            os.close(descriptor)
     except (FileNotFoundError, NotADirectoryError):
         return None
     named = text.removeprefix(prefix)
-    return file.parent / named if text.startswith(prefix) and named and "\0" not in named else None
+    is_path = text.startswith(prefix) and named and "\0" not in named
+    return (named if named.startswith("/") else f"{file.rpartition('/')[0]}/{named}") if is_path else None
 
 
-def _same_file(one: Path | None, other: Path) -> bool:
+def _same_file(one: str | None, other: str) -> bool:
     try:
-        return one is not None and one.samefile(other)
+        return one is not None and os.path.samestat(os.stat(one), os.stat(other))  # noqa: PTH116 - as in _kind()
     except (FileNotFoundError, NotADirectoryError):
         return False

@@ -19,7 +19,7 @@ from rouser import (
     hookimpl,
 )
 from rouser_worktree.base import configured_base, default_base
-from rouser_worktree.links import read_link
+from rouser_worktree.links import is_linked, read_link
 from rouser_worktree.locks import is_made
 
 
@@ -72,7 +72,7 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
     @hookimpl
     def workspace_exists(self, path: Path) -> bool:
         """Return whether the worktree and its repository refer to each other, and nobody was killed in between."""
-        return read_link(path) is not None and is_made(path)
+        return is_linked(path) and is_made(path)
 
     @hookimpl
     def workspace_restore(self, session: Session, path: Path) -> Path:
