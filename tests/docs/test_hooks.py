@@ -116,6 +116,11 @@ def call_runtime(host, hook, session, tmp_path, capsys, monkeypatch):
         assert isinstance(caught.value.__cause__, HookError)
         if hook == "runtime_get_output":
             wait_until(lambda: runtime.get_output(handle, 1) == "hello")
+        if hook == "runtime_end":
+            wait_until(lambda: (tmp_path / ".processes/login/output").read_text() == "hello\n")
+            assert runtime.end(handle, 1) == "hello"
+            assert not runtime.is_alive(handle)
+            assert runtime.end(handle, 1) == ""
         if hook == "runtime_submit":
             runtime.submit(handle)
         if hook == "runtime_attach_command":

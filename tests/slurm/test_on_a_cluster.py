@@ -177,7 +177,7 @@ def test_a_session_that_waits_in_the_queue_is_withdrawn_in_time_and_never_starts
         assert world.ls() == []
     finally:
         cluster.run("scontrol", "update", "partitionname=main", "state=up")
-    assert not cluster.jobs("running,pending")
+    wait_for(lambda: not cluster.jobs("running,pending"), "the job is withdrawn")
     assert not world.record.exists()
 
 

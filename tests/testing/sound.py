@@ -113,6 +113,12 @@ class SoundRuntime(Scratch, RuntimeSpec):
         return handle.split(":")
 
     @hookimpl
+    def runtime_end(self, handle, lines):
+        output = self.runtime_get_output(handle, lines) if self.place(self.parse(handle)[0]).exists() else ""
+        self.runtime_destroy(handle)
+        return output
+
+    @hookimpl
     def runtime_is_alive(self, handle):
         _, pid, born = self.parse(handle)
         return birth(pid) == born

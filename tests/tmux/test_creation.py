@@ -237,7 +237,8 @@ def test_all_hooks_of_a_runtime_are_implemented():
     marker = f"{hookimpl.project_name}_impl"
     implemented = {name for name in dir(TmuxRuntime) if hasattr(getattr(TmuxRuntime, name), marker)}
     specified = {name for name in dir(TmuxRuntime) if name.startswith(("runtime_", "plugin_"))}
-    assert specified - implemented == {"runtime_options", "runtime_describe"}  # for those that queue and place agents
+    remote = {"runtime_options", "runtime_describe", "runtime_end"}  # for those that queue and place agents
+    assert specified - implemented == remote
 
 
 def test_an_error_of_the_disk_behind_the_creation_leaves_no_runtime(world, monkeypatch):

@@ -20,7 +20,8 @@ from typing import Any
 from rouser import ActivityState, Conversation, DiscoveredRuntime, Evidence, PromptState, Snapshot, hookimpl
 from rouser.hookspecs import KINDS, hooks_of
 
-HOOKS = [hook for spec in KINDS.values() for hook in hooks_of(spec)]
+# A plugin that has runtime_end is asked for neither the output nor the end by itself.
+HOOKS = [hook for spec in KINDS.values() for hook in hooks_of(spec) if hook != "runtime_end"]
 _TEN_MEGABYTES = 10_000_000
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
-from rouser.delivery import NotDeliveredError, Watch, digest_of, last_output, say
+from rouser.delivery import NotDeliveredError, Watch, digest_of, end_runtime, say
 from rouser.errors import LivenessUnknownError, MessageNotSentError, PluginError, SessionAliveError
 from rouser.host import Host
 from rouser.keeping import keep_before
@@ -117,9 +117,10 @@ def _end_runtimes(runtime: Runtime, session: Session) -> str:
         if stray is not None:
             runtime.destroy(stray.handle)
     if session.runtime_handle is not None:
-        if not is_over(session):
-            output = last_output(runtime, session.runtime_handle)
-        runtime.destroy(session.runtime_handle)
+        if is_over(session):
+            runtime.destroy(session.runtime_handle)
+        else:
+            output = end_runtime(runtime, session.runtime_handle)
     return output
 
 

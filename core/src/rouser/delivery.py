@@ -240,6 +240,18 @@ def last_output(runtime: Runtime, handle: str) -> str:
         return ""
 
 
+def end_runtime(runtime: Runtime, handle: str) -> str:
+    """End a runtime, and return what the agent printed last; empty when that cannot be had.
+
+    :raises PluginError: it could not be ended, or it is unknown whether it was.
+    """
+    if runtime.ends:
+        return runtime.end(handle, OUTPUT_LINES)
+    output = last_output(runtime, handle)
+    runtime.destroy(handle)
+    return output
+
+
 def digest_of(text: str) -> str:
     """Return what identifies a text in records: the first 16 hexadecimal digits of its SHA-256."""
     import hashlib  # 7 ms, which a restore without a prompt need not pay

@@ -115,6 +115,18 @@ class RuntimeSpec(Protocol):
 
     @_optional
     @_routed
+    def runtime_end(self, handle: str, lines: int) -> str:
+        """Do what ``runtime_destroy`` does, and return the last ``lines`` lines of the agent's terminal.
+
+        For runtimes where to ask for the output first would cost another trip, or show less than the end does. Of a
+        runtime that is gone, what is left of its output is returned, even if that is nothing.
+
+        :raises HookError: it could not be ended, or it is not known whether it was.
+        """
+        return ""
+
+    @_optional
+    @_routed
     def runtime_submit(self, handle: str) -> None:
         """Submit what stands typed in the agent's terminal, as Enter does, and type nothing else.
 

@@ -161,6 +161,15 @@ class Runtime(_Provider):
             return None
         return self._typed(str, "runtime_get_output", handle=handle, lines=lines)
 
+    @property
+    def ends(self) -> bool:
+        """Whether the plugin ends a runtime and returns its output in one call."""
+        return self._has("runtime_end")
+
+    def end(self, handle: str, lines: int) -> str:
+        """End the runtime and every process in it, and return the last lines of the agent's terminal."""
+        return self._typed(str, "runtime_end", handle=handle, lines=lines)
+
     def attach_command(self, handle: str) -> tuple[str, ...] | None:
         """Return the argv that attaches the terminal; None when the plugin has no such thing."""
         if not self._has("runtime_attach_command"):

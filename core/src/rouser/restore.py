@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from rouser.config import Config
-from rouser.delivery import Watch, await_start, last_output, verify
+from rouser.delivery import Watch, await_start, end_runtime, last_output, verify
 from rouser.errors import (
     ConversationHeldError,
     LivenessUnknownError,
@@ -278,12 +278,11 @@ def _clean_up(run: Restore, session: Session) -> str:
     """Destroy the stale runtime, best effort, and return what it printed last."""
     if session.runtime_handle is None:
         return ""
-    output = last_output(run.runtime, session.runtime_handle)
     try:
-        run.runtime.destroy(session.runtime_handle)
+        return end_runtime(run.runtime, session.runtime_handle)
     except PluginError as error:
         run.warnings.append(f"the stale runtime could not be removed: {error}")
-    return output
+    return last_output(run.runtime, session.runtime_handle)
 
 
 def _adopt(run: Restore, handle: str) -> RestoreOutcome:

@@ -303,6 +303,21 @@ class AllOutput(SoundRuntime):
         return super().runtime_get_output(handle, 100_000)
 
 
+@broken("test_ending_returns_the_last_words", "which is not what the agent said last")
+class EndsInSilence(SoundRuntime):
+    @hookimpl
+    def runtime_end(self, handle, lines):
+        self.runtime_destroy(handle)
+        return ""
+
+
+@broken("test_ending_returns_the_last_words", "an agent survives runtime_end")
+class OnlySaysWhatItSaid(SoundRuntime):
+    @hookimpl
+    def runtime_end(self, handle, lines):
+        return self.runtime_get_output(handle, lines)
+
+
 @broken("test_unknown_settings_are_refused", "accepted without a word")
 class AcceptsAnySetting(SoundRuntime):
     @hookimpl

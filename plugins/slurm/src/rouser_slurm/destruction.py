@@ -1,12 +1,14 @@
-"""End a runtime: take its lease away, and wait until that has taken effect."""
+"""End a runtime: ask its job to end in order, take its lease away, and wait until that has taken effect."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Final
 
-from rouser import HookError, time_left
+from rouser import HookError, Together, time_left
 from rouser_slurm import lease
 from rouser_slurm.client import Slurm, SlurmError
 from rouser_slurm.handle import Handle
@@ -15,28 +17,77 @@ from rouser_slurm.places import Generation, generation_of
 from rouser_slurm.queue import Job, Phase, Queue
 from rouser_slurm.submission import job_name
 
-_PAUSE: Final = 0.03
+_PAUSE: Final = 0.05
 _OWN_ACCORD: Final = 1.6 * lease.POLL_SECONDS  # by then a job that reaches its lease has seen that it lost it
 _CANCEL_SECONDS: Final = 2.0
+_ORDERLY_SECONDS: Final = 5.0
 _GONE: Final = "Invalid job id"
+_UNANSWERED: Final = ("contact", "connect", "Communication")
 
 
-def destroy(slurm: Slurm, queue: Queue, lease_seconds: int, handle: Handle) -> None:
-    """End what is left of a runtime, and return when it is gone.
+@dataclass(frozen=True, slots=True)
+class Destroyer:
+    """Ends runtimes on one cluster.
 
-    It is cancelled, too, which is quicker. But a job reads its lease every second, so that it ends without the
-    controller's help, and whether or not its node can be reached.
-
-    :raises HookError: something of it may still be there.
+    :ivar lease_seconds: for how long a copy lives on that cannot reach its lease.
     """
-    if was_removed(handle):
-        return
-    generation = generation_of(handle)
-    if lease.revoke(generation.lease, handle.generation, handle.session_id):
-        end(slurm, lease_seconds, generation, handle.job, handle.name)
+
+    slurm: Slurm
+    queue: Queue
+    lease_seconds: int
+    _requests: Together[int, None] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_requests", Together(self._ask_to_end))
+
+    def destroy(self, handle: Handle) -> str:
+        """End what is left of a runtime; when it is gone, return what its terminal showed last.
+
+        Its job is asked first, as it ends an agent in order. But it reads its lease every second, too, so that it
+        ends without the controller's help, and whether or not its node can be reached.
+
+        :raises HookError: something of it may still be there.
+        """
+        if was_removed(handle):
+            return ""
+        generation = generation_of(handle)
+        if not generation.path.exists():
+            _cancel_and_wait(self.slurm, self.queue, handle.job, handle.name)
+            return ""
+        self._end_in_order(generation, handle)
+        if not lease.revoke(generation.lease, handle.generation, handle.session_id):
+            _cancel_and_wait(self.slurm, self.queue, handle.job, handle.name)
+            return ""
+        end(self.slurm, self.lease_seconds, generation, handle.job, handle.name)
+        screen = generation.screen()
         generation.remove()
-    else:
-        _cancel_and_wait(slurm, queue, handle.job, handle.name)
+        return screen
+
+    def _end_in_order(self, generation: Generation, handle: Handle) -> None:
+        """Ask a job that shows signs of life to end, and wait for a while until it has."""
+        silence = generation.silence()
+        if generation.report().ended or silence is None or silence > self.lease_seconds:
+            return
+        give_up = time.monotonic() + min(_ORDERLY_SECONDS, time_left() / 2)
+        try:
+            self._requests.ask(handle.job)
+        except (SlurmError, TimeoutError):
+            return  # the lease does not need the controller
+        while not generation.report().ended and time.monotonic() < give_up:
+            time.sleep(_PAUSE)
+
+    def _ask_to_end(self, jobs: Sequence[int]) -> Sequence[None]:
+        """Have Slurm signal the scripts of jobs, and nothing else of them: tmux would go before it has been asked.
+
+        :raises SlurmError: the controller does not answer.
+        """
+        try:
+            numbers = map(str, dict.fromkeys(jobs))
+            self.slurm.run("scancel", "--quiet", "--batch", "--signal=TERM", *numbers, timeout=_CANCEL_SECONDS)
+        except SlurmError as error:
+            if not error.reason or any(word in error.reason for word in _UNANSWERED):
+                raise
+        return [None] * len(jobs)
 
 
 def end(slurm: Slurm, lease_seconds: int, generation: Generation, job: int | None, name: str) -> None:
@@ -45,6 +96,8 @@ def end(slurm: Slurm, lease_seconds: int, generation: Generation, job: int | Non
     :param job: its job. None: not known.
     :raises HookError: it goes on to show signs of life, or that is not known.
     """
+    if generation.report().ended:
+        return
     begun = time.monotonic()
     with suppress(SlurmError):  # it ends all the same, only later
         cancel(slurm, job)

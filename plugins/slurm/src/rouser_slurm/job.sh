@@ -80,15 +80,12 @@ ask_to_go() {
 # Ends all processes of the agent, however long that takes. A search looks at every process of the machine, so that
 # what goes when its terminal hangs up is searched for once, when it has gone. $1: not empty if there is time to ask.
 end_members() {
-    if [ -n "$1" ] && [ -n "$agent" ]; then
+    polite=$1
+    if [ -n "$polite" ] && [ -n "$agent" ]; then
         ask_to_go HUP "-$agent"
-        tries=0
-        while [ "$tries" -lt 10 ] && ! runs "$agent" && [ ! -e "$here/over" ]; do
-            sleep 0.05
-            tries=$((tries + 1))
-        done
-        if find_members && [ -n "$found" ]; then
+        if runs "$agent" && find_members; then
             ask_to_go "HUP TERM" "$found"
+            polite=
         fi
     fi
     if [ -n "$server" ]; then
@@ -97,8 +94,13 @@ end_members() {
         timeout 2 "$tmux" -N -S "$here/tmux" kill-server 2>/dev/null
     fi
     while ! find_members || [ -n "$found" ]; do
-        kill -s KILL $found 2>/dev/null
-        sleep 0.1
+        if [ -n "$polite" ]; then
+            ask_to_go "HUP TERM" "$found"
+            polite=
+        else
+            kill -s KILL $found 2>/dev/null
+            sleep 0.1
+        fi
     done
 }
 
@@ -107,10 +109,10 @@ look() {
     timeout 2 "$tmux" -N -u -S "$here/tmux" capture-pane -p -J -S -2000 -t %0 2>/dev/null >"$here/shown"
 }
 
-# What the terminal showed goes to the shared file system, where it outlives this machine.
+# What the terminal showed goes to the shared file system, where it outlives this machine. $1: the file.
 keep_screen() {
-    shown=$here/shown
-    [ ! -s "$here/last" ] || shown=$here/last
+    shown=$1
+    [ -s "$shown" ] || shown=$here/shown
     if [ -s "$shown" ] && ! cmp -s "$shown" "$here/kept"; then
         cat "$shown" >"$place/screen" && cp "$shown" "$here/kept"
     fi
@@ -129,10 +131,22 @@ wait_a_little() {
 end_all() {
     read -r agent server watch 2>/dev/null <"$here/pids"
     case $1 in
-    exited | cancelled)
+    cancelled)
         look
+        keep_screen "$here/shown" &
+        keeper=$!
         end_members politely
-        keep_screen &
+        wait_a_little "$keeper"
+        ;;
+    exited)
+        look
+        tries=0
+        while [ "$tries" -lt 10 ] && [ ! -e "$here/over" ]; do
+            sleep 0.05
+            tries=$((tries + 1))
+        done
+        end_members politely
+        keep_screen "$here/last" &
         wait_a_little "$!"
         ;;
     *) end_members "" ;;
@@ -293,7 +307,7 @@ while [ -z "$fate" ]; do
         fate=exited
     elif [ $((now - kept)) -ge 10 ] && ! kill -0 "$keeper" 2>/dev/null; then
         kept=$now
-        { look; keep_screen; } 4>&- 6<&- 7>&- &
+        { look; keep_screen "$here/shown"; } 4>&- 6<&- 7>&- &
         keeper=$!
     fi
 done

@@ -19,7 +19,7 @@ from rouser import (
 from rouser_slurm import lease
 from rouser_slurm.client import Slurm
 from rouser_slurm.creation import Creator
-from rouser_slurm.destruction import destroy
+from rouser_slurm.destruction import Destroyer
 from rouser_slurm.diagnosis import diagnose, unusable
 from rouser_slurm.discovery import discover
 from rouser_slurm.handle import Handle
@@ -28,7 +28,7 @@ from rouser_slurm.places import generation_of
 from rouser_slurm.queue import Queue
 from rouser_slurm.settings import check, parse
 from rouser_slurm.submission import Pace
-from rouser_slurm.terminal import Terminals
+from rouser_slurm.terminal import Terminals, last
 
 
 class SlurmRuntime(RuntimeSpec, PluginSpec, SessionEventsSpec):
@@ -50,6 +50,7 @@ class SlurmRuntime(RuntimeSpec, PluginSpec, SessionEventsSpec):
         self._judge = Judge(self._queue, self._settings.lease_seconds)
         self._terminals = Terminals(self._slurm, self._settings.tmux)
         pace = Pace(self._settings.submissions_per_second)
+        self._destroyer = Destroyer(self._slurm, self._queue, self._settings.lease_seconds)
         self._creator = Creator(self._slurm, self._queue, pace, self._settings, self._judge)
 
     @hookimpl
@@ -130,7 +131,12 @@ class SlurmRuntime(RuntimeSpec, PluginSpec, SessionEventsSpec):
     @hookimpl
     def runtime_destroy(self, handle: str) -> None:
         """End the agent and its job."""
-        destroy(self._slurm, self._queue, self._settings.lease_seconds, Handle.parse(handle))
+        self._destroyer.destroy(Handle.parse(handle))
+
+    @hookimpl
+    def runtime_end(self, handle: str, lines: int) -> str:
+        """End the agent and its job, and return what the job kept of the terminal: no step has to be started for it."""
+        return last(self._destroyer.destroy(Handle.parse(handle)), lines)
 
     @hookimpl
     def runtime_discover(self) -> Sequence[DiscoveredRuntime]:

@@ -92,7 +92,7 @@ class Terminals:
         screen = generation.screen()
         if not screen and report.ended is None:
             raise HookError(f"nothing is left of the output of {handle.name}")
-        return _last(screen, count)
+        return last(screen, count)
 
     def attach_command(self, handle: Handle) -> list[str]:
         """Return the argv that shows the terminal in this one.
@@ -113,7 +113,7 @@ class Terminals:
         if time.monotonic() - at < _FRESH_SECONDS:
             return text
         printed = self._ask(handle, started, ["capture-pane", "-p", "-J", "-S", f"-{count}", "-t", started.pane])
-        text = _last(printed, count)
+        text = last(printed, count)
         with self._lock:
             if len(self._screens) >= _LONGEST_CACHE:
                 self._screens.clear()
@@ -165,7 +165,8 @@ def _wait_for_end(generation: Generation) -> None:
         time.sleep(_PAUSE)
 
 
-def _last(text: str, count: int) -> str:
+def last(text: str, count: int) -> str:
+    """Return the last lines of what a terminal showed, without control characters and what tmux says below it."""
     lines = [_CONTROL.sub("", line).rstrip() for line in text.split("\n")]
     _drop_blank_end(lines)
     if lines and lines[-1].startswith(_EPITAPH):

@@ -64,6 +64,19 @@ class EndTests(RuntimeTests):
         expect(not started.agent.runs, "an agent that ignores HUP and TERM survives runtime_destroy")
         kit.expect_dead(started, "after runtime_destroy")
 
+    def test_ending_returns_the_last_words(self, kit: RuntimeKit) -> None:
+        """In the one call that ends the agent, and once it is gone; to end it again is no error."""
+        if not kit.runtime.ends:
+            pytest.skip("runtime_end: runtime_get_output and runtime_destroy stand for it")
+        started, other = kit.start("proj-1"), kit.start("proj-10")
+        started.agent.say(b"last words\r\n")
+        expect(eventually(lambda: "last words" in (kit.runtime.get_output(started.handle, 20) or "")), "no output")
+        said = kit.runtime.end(started.handle, 20)
+        expect(not started.agent.runs, "an agent survives runtime_end")
+        expect("last words" in said, f"runtime_end returns {said!r}, which is not what the agent said last")
+        kit.expect_alive(other, "after runtime_end for another name that begins alike")
+        kit.runtime.end(started.handle, 20)
+
     def test_children_of_the_agent_are_ended(self, kit: RuntimeKit) -> None:
         """Also those that ignore the signals that ask them to end."""
         started = kit.start(flags="deaf,child")
