@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,7 +20,7 @@ def main() -> None:
         one = session(repository, repository.parent / "over", number)
         moment = one.created_at - timedelta(days=30, hours=number)
         status = _ENDS[number % len(_ENDS)]
-        over.append(replace(one, status=status, task=f"task {number}", created_at=moment, updated_at=moment))
+        over.append(one._replace(status=status, task=f"task {number}", created_at=moment, updated_at=moment))
     fill(home / "rouser.db", over)
 
 

@@ -1,7 +1,6 @@
 """Snapshots of clones are in the repository that they were made from, and bring back what only the clone had."""
 
 import shutil
-from dataclasses import replace
 
 import pytest
 
@@ -11,7 +10,7 @@ from rouser import HookError
 @pytest.fixture
 def made(plugin, session):
     path = plugin.workspace_create(session, session.repository, session.branch, None)
-    return replace(session, workspace_path=path), path
+    return session._replace(workspace_path=path), path
 
 
 def commit(repo, path, name, text="text\n"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -61,7 +60,7 @@ def test_silence_makes_idle(home, make_session, client):
 def test_a_client_that_is_gone_has_exited_and_one_that_is_being_started_has_not(home, make_session):
     session = make_session()
     thread = put_rollout(home, session.workspace_path, "fix it", more=started())
-    session = replace(session, conversation=Conversation(id=thread, evidence=Evidence.PROCESS))
+    session = session._replace(conversation=Conversation(id=thread, evidence=Evidence.PROCESS))
     assert detect(session, home) is None
     assert detect(session, home, datetime.now(UTC) + timedelta(seconds=11)) is ActivityState.EXITED
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import uuid
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,7 +14,7 @@ from rouser_codex import conversations
 
 
 def recorded(session, conversation_id, evidence=Evidence.PROCESS):
-    return replace(session, conversation=Conversation(id=conversation_id, evidence=evidence))
+    return session._replace(conversation=Conversation(id=conversation_id, evidence=evidence))
 
 
 def test_before_anything_was_said_there_is_none(home, make_session):

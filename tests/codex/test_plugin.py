@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,7 @@ def test_the_commands_begin_and_resume_in_the_workspace_without_the_server(home,
     options = ["--no-daemon", "--config", "check_for_update_on_startup=false", "--cd", place]
     assert agent.agent_launch_command(session) == ["codex", *options, "--model", "m", "--sandbox", "read-only"]
     thread = put_rollout(home, session.workspace_path, "fix it")
-    session = replace(session, conversation=Conversation(id=thread, evidence=Evidence.PROCESS))
+    session = session._replace(conversation=Conversation(id=thread, evidence=Evidence.PROCESS))
     resumed = ["codex", "resume", thread, *options, "--model", "m", "--sandbox", "read-only"]
     assert agent.agent_restore_command(session) == resumed
 

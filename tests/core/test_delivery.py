@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import pytest
 from support.stage import Stage, raiser, receipt
@@ -202,7 +201,7 @@ def test_an_agent_that_cannot_be_made_ready_is_not_started_and_the_record_is_put
     with pytest.raises(PluginCallError, match="no room"):
         stage.restore(session.id)
     assert stage.runtime.created == []
-    assert replace(stage.store.get(session.id), updated_at=session.updated_at) == session
+    assert stage.store.get(session.id)._replace(updated_at=session.updated_at) == session
 
 
 # Conversations that somebody has open.

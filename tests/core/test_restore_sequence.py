@@ -1,6 +1,5 @@
 """What a restore does to a session that is dead, step by step."""
 
-from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -162,9 +161,9 @@ def test_everything_else_in_the_record_survives(stage: Stage) -> None:
     )
     outcome = stage.restore(session.id)
     changed = {"status", "activity", "runtime_handle", "prompt", "updated_at"}
-    for field in fields(Session):
-        if field.name not in changed:
-            assert getattr(outcome.session, field.name) == getattr(session, field.name), field.name
+    for field in Session._fields:
+        if field not in changed:
+            assert getattr(outcome.session, field) == getattr(session, field), field
     assert outcome.session.created_at == LONG_AGO
     assert outcome.session.updated_at > LONG_AGO
     assert stage.journal.of("runtime_send_message") == ["say exactly this"]
@@ -212,6 +211,6 @@ def test_a_second_restore_of_the_restored_session_works_like_the_first(stage: St
     assert first.runtime_handle == "handle-1"
     assert second.runtime_handle == "handle-2"
     assert stage.journal.of("runtime_create") == [session.runtime_name] * 2
-    assert replace(second.session, runtime_handle=None, updated_at=LONG_AGO, prompt=None) == replace(
-        first.session, runtime_handle=None, updated_at=LONG_AGO, prompt=None
+    assert second.session._replace(runtime_handle=None, updated_at=LONG_AGO, prompt=None) == first.session._replace(
+        runtime_handle=None, updated_at=LONG_AGO, prompt=None
     )

@@ -3,7 +3,6 @@
 import os
 import random
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,7 @@ def sessions(home: Path, tmp_path: Path) -> list[Session]:
             text = f"task {number} " + "x" * (9000 if number % 10 == 3 else 50)
             session = make_session(tmp_path, name=f"name-{number}", task=text)
             store.add(session, "added", {"number": number})
-            made.append(store.update(replace(session, branch=f"b{number}"), "changed"))
+            made.append(store.update(session._replace(branch=f"b{number}"), "changed"))
         gone = make_session(tmp_path)
         store.add(gone, "added")
         store.remove(gone, "removed")
@@ -83,8 +82,8 @@ def test_what_is_saved_of_a_damaged_file_is_true(
     salvage(home / "rouser.db", tmp_path / "new.db")
     wanted = {session.id: session for session in sessions}
     for name, session in read(tmp_path / "new.db").items():
-        assert replace(session, name=None) == replace(
-            wanted.get(name, session), name=None, branch=session.branch, updated_at=session.updated_at
+        assert session._replace(name=None) == wanted.get(name, session)._replace(
+            name=None, branch=session.branch, updated_at=session.updated_at
         )
     assert (home / "rouser.db").read_bytes() == data
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import inspect
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,7 +52,7 @@ def test_it_restores_a_session(host, tmp_path):
     store = Store(tmp_path / "home")
     config = Config(agent="first", runtime="first", workspace="first", prompt_timeout=1.0)
     path = Workspace(host, "first").create(session, repository, session.branch, None)
-    session = store.add(replace(session, workspace_path=path), "added")
+    session = store.add(session._replace(workspace_path=path), "added")
 
     outcome = restore_session(host, store, session.id, config)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import uuid
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -156,7 +155,7 @@ def test_a_client_that_is_gone_has_exited_and_one_that_is_being_started_has_not(
     assert activity.detect(session, home) is None
     later = datetime.now(UTC) + timedelta(seconds=11)
     assert activity.detect(session, home, later) is ActivityState.EXITED
-    assert activity.detect(replace(session, id=str(uuid.uuid4())), home, later) is None
+    assert activity.detect(session._replace(id=str(uuid.uuid4())), home, later) is None
 
 
 def test_conversations_are_discovered_newest_first_and_stubs_are_not(home, make_session, client, tmp_path):

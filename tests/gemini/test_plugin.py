@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,7 +29,7 @@ def test_the_commands_pin_and_resume(home, make_session, agent):
     options = [f"--include-directories={prompts.directory_of(session)}", "--model", "m", "--approval-mode", "plan"]
     assert agent.agent_launch_command(session) == ["gemini", "--session-id", session.id, *options]
     put_chat(home, session.workspace_path, session.id, "fix it")
-    session = replace(session, conversation=Conversation(id=session.id, evidence=Evidence.PINNED))
+    session = session._replace(conversation=Conversation(id=session.id, evidence=Evidence.PINNED))
     assert agent.agent_restore_command(session) == ["gemini", "--resume", session.id, *options]
 
 

@@ -24,5 +24,8 @@ def spawned_session(**fields: Any) -> Session:
         "branch": "main",
         "created_at": now,
         "updated_at": now,
+        "agent_config": {},
+        "runtime_config": {},
+        "metadata": {},
     }
     return Session(**(values | fields))

@@ -7,7 +7,6 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,9 @@ def make_session(repository: Path, **fields: Any) -> Session:
         "task": "fix the test",
         "created_at": LONG_AGO,
         "updated_at": LONG_AGO,
+        "agent_config": {},
+        "runtime_config": {},
+        "metadata": {},
     }
     return Session(**(values | fields))
 
@@ -96,7 +98,7 @@ class Stage:
         if "workspace_path" not in fields:
             path = self.root / "workspaces" / session.id
             path.mkdir(parents=True)
-            session = replace(session, workspace_path=path)
+            session = session._replace(workspace_path=path)
         if alive:
             self.run(session, session.runtime_handle or "", session.runtime_name or "")
         return self.store.add(session, "added")

@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -246,7 +245,7 @@ def _wals(tally: Tally, ground: _Ground, chance: random.Random, share: int) -> N
     states = [{session.id: session for session in ground.sessions}]
     with Store(ground.home) as store:
         for number in range(12):
-            session = store.update(replace(ground.sessions[number], task=f"changed {number}"), "changed")
+            session = store.update(ground.sessions[number]._replace(task=f"changed {number}"), "changed")
             states.append({**states[-1], session.id: session})
         database, wal = ground.path.read_bytes(), _wal(ground).read_bytes()
     frame = 24 + 4096

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -129,7 +128,7 @@ def _fresh(world: World, command: str, place: Path) -> None:
     shutil.copytree(world.root / ("dead" if command in _DEAD else "live"), place)
     with Store(place / "home") as store:
         for session in store.sessions():
-            store.revert(replace(session, workspace_path=place / "made" / "workspaces" / session.id), "moved")
+            store.revert(session._replace(workspace_path=place / "made" / "workspaces" / session.id), "moved")
     _use(world, place)
 
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 
@@ -143,7 +142,7 @@ def test_a_directory_that_belongs_to_someone_else_is_avoided(spawn, session, bas
 
 def test_two_sessions_with_the_same_short_id_get_two_worktrees(spawn, new_session):
     one = new_session()
-    other = replace(one, id=one.short_id + "-0000-4000-8000-000000000000", branch="rouser/other")
+    other = one._replace(id=one.short_id + "-0000-4000-8000-000000000000", branch="rouser/other")
     assert spawn(one) != spawn(other)
 
 

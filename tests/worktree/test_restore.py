@@ -1,7 +1,6 @@
 """Bringing back a worktree that is gone or broken."""
 
 import shutil
-from dataclasses import replace
 
 import pytest
 
@@ -188,7 +187,7 @@ def test_a_repository_that_was_moved_is_found_where_the_session_says(repo, plugi
     moved = repo.path.with_name("moved")
     repo.path.rename(moved)
     assert not plugin.workspace_exists(path)
-    plugin.workspace_restore(replace(session, repository=moved), path)
+    plugin.workspace_restore(session._replace(repository=moved), path)
     assert plugin.workspace_exists(path)
     assert plugin.workspace_describe(path) == "1 file changed, not committed"
     plugin.workspace_destroy(path, force=True)

@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import threading
-from dataclasses import replace
 
 import pytest
 
@@ -18,7 +17,7 @@ from rouser import HookError
 def made(spawn, session):
     """Return a session with its worktree, and the path."""
     path = spawn(session)
-    return replace(session, workspace_path=path), path
+    return session._replace(workspace_path=path), path
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from rouser.config import Config
@@ -64,12 +64,12 @@ def adopt_conversation(host: Host, store: Store, found: Found, request: AdoptReq
     _require_free(found)
     host.require(found.agent, "agent")
     session = new_session(store, found, request, config)
-    session = replace(session, runtime=first_usable(host, "runtime", session.runtime))
+    session = session._replace(runtime=first_usable(host, "runtime", session.runtime))
     with store.lock(session.id, "adopt"):
         _require_new(store, session, found)
         _require_place(found, request)
         prepared = Agent(host, found.agent).prepare(session)
-        session = replace(session, agent_config={**session.agent_config, **prepared})
+        session = session._replace(agent_config={**session.agent_config, **prepared})
         if found.conversation.pid is not None:
             adopted = _adopt_live(host, store, session, found.conversation.pid, request, config)
         elif request.workspace is not None:
@@ -115,6 +115,7 @@ def new_session(store: Store, found: Found, request: AdoptRequest, config: Confi
         agent=found.agent,
         agent_config=kept_settings(found.agent, config.plugins.get(found.agent, {})),
         runtime=request.runtime or config.runtime,
+        runtime_config={},
         workspace=request.workspace,
         workspace_path=item.directory if in_place else None,
         repository=repository,
@@ -126,6 +127,7 @@ def new_session(store: Store, found: Found, request: AdoptRequest, config: Confi
         created_at=moment,
         updated_at=moment,
         initial_prompt_override="",
+        metadata={},
     )
 
 
@@ -170,10 +172,10 @@ def _adopt_live(host: Host, store: Store, session: Session, pid: int, request: A
     its runtime would let a restore start a second agent on the conversation.
     """
     for name in _runtimes(host, request, config):
-        wanted = replace(session, runtime=name, status=SessionStatus.WORKING)
+        wanted = session._replace(runtime=name, status=SessionStatus.WORKING)
         handle = Runtime(host, name).adopt(wanted, pid)
         if handle is not None:
-            return store.add(replace(wanted, runtime_handle=handle), "adopted", {"handle": handle, "pid": pid})
+            return store.add(wanted._replace(runtime_handle=handle), "adopted", {"handle": handle, "pid": pid})
     names = ", ".join(_runtimes(host, request, config)) or "there is none"
     raise SessionAliveError(
         f"{session.short_id} is live: process {pid} holds the conversation, and not in a runtime that rouser could "
@@ -204,7 +206,7 @@ def _adopt_into_workspace(host: Host, store: Store, session: Session, workspace_
     except PluginError as error:
         store.remove(session, "adopt_failed", {"error": str(error)})
         raise
-    return store.update(replace(session, workspace_path=path), "workspace_created", {"path": str(path)})
+    return store.update(session._replace(workspace_path=path), "workspace_created", {"path": str(path)})
 
 
 def _label(item: DiscoveredConversation) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 
 from rouser.delivery import NotDeliveredError, Watch, digest_of, end_runtime, say
 from rouser.errors import LivenessUnknownError, MessageNotSentError, PluginError, SessionAliveError
@@ -35,7 +34,7 @@ def send(host: Host, store: Store, text: str, message: str | None, seconds: floa
         words = agent.initial_prompt(session) if message is None else message
         if not words.strip():
             raise MessageNotSentError(f"{session.short_id}: there is nothing to send: the message is blank")
-        watch = Watch(runtime, agent, replace(session, runtime_handle=_require_alive(runtime, session)))
+        watch = Watch(runtime, agent, session._replace(runtime_handle=_require_alive(runtime, session)))
         receipt = _Receipt(store, session, words, is_prompt=message is None)
         try:
             state, reason = say(watch, words, seconds)
@@ -69,7 +68,7 @@ class _Receipt:
             self._store.note(self._session, f"prompt_{state}", {"reason": reason})
             return self._session
         receipt = PromptReceipt(state=state, at=now(), reason=reason, digest=str(self._identity["digest"]))
-        return self._store.update(replace(self._session, prompt=receipt), f"prompt_{state}", {"reason": reason})
+        return self._store.update(self._session._replace(prompt=receipt), f"prompt_{state}", {"reason": reason})
 
 
 def _require_alive(runtime: Runtime, session: Session) -> str:
@@ -102,7 +101,7 @@ def kill(host: Host, store: Store, text: str) -> Session:
         if session.status is SessionStatus.KILLED and session.pending is None:
             return session
         status = session.status if session.status is SessionStatus.MERGED else SessionStatus.KILLED
-        killed = replace(session, status=status, activity=ActivityState.EXITED, pending=None)
+        killed = session._replace(status=status, activity=ActivityState.EXITED, pending=None)
         killed = store.update(killed, "killed", {"last_output": output} if output else {})
     if killed.status is not session.status:
         host.notify("session_status_changed", session=killed, old=session.status, new=killed.status)

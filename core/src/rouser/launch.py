@@ -7,7 +7,6 @@ handle right after, so that at every moment the next command can tell what may b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from rouser.delivery import BlockedError, NotDeliveredError, Watch, confirm, digest_of, say
@@ -100,7 +99,7 @@ def start(
         prompt_in_command=plan.prompt_in_command,
         at=now(),
     )
-    pending = store.update(replace(session, pending=intent, runtime_name=name), events.begun, detail)
+    pending = store.update(session._replace(pending=intent, runtime_name=name), events.begun, detail)
     if session.workspace_path is None:
         raise AssertionError("a session's workspace is made before its runtime")
     try:
@@ -145,8 +144,7 @@ def record_start(store: Store, session: Session, handle: str, events: Events, pr
     elif intent is not None and not intent.resumed:
         # What an earlier conversation had accepted, this new one does not have.
         prompt = PromptReceipt(state=PromptState.QUEUED, at=now())
-    started = replace(
-        session,
+    started = session._replace(
         status=SessionStatus.SPAWNING,
         activity=None,
         runtime_handle=handle,
@@ -172,7 +170,7 @@ def note_conversation(store: Store, agent: Agent, session: Session, floor: Evide
     if found is None or found.id == known or not found.evidence.at_least(floor):
         return session
     detail = {"conversation": found.id, "evidence": found.evidence, "reason": found.reason}
-    return store.update(replace(session, conversation=found), "conversation_found", detail)
+    return store.update(session._replace(conversation=found), "conversation_found", detail)
 
 
 def deliver(store: Store, watch: Watch, plan: LaunchPlan, seconds: float) -> Delivery:
@@ -189,7 +187,7 @@ def deliver(store: Store, watch: Watch, plan: LaunchPlan, seconds: float) -> Del
         nonlocal session
         if session.prompt is None or session.prompt.state is not state:
             receipt = PromptReceipt(state=state, at=now(), reason=reason, digest=digest_of(prompt))
-            session = store.update(replace(session, prompt=receipt), f"prompt_{state}", {"reason": reason})
+            session = store.update(session._replace(prompt=receipt), f"prompt_{state}", {"reason": reason})
 
     try:
         if plan.prompt_in_command:

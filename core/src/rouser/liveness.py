@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from rouser.errors import PluginError
@@ -148,7 +147,7 @@ def _seen(session: Session, status: SessionStatus, activity: ActivityState | Non
     """Return the record with what was found; itself if that is what it says, since to copy takes as long as to read."""
     if session.status is status and session.activity is activity:
         return session
-    return replace(session, status=status, activity=activity)
+    return session._replace(status=status, activity=activity)
 
 
 def _dead_status(status: SessionStatus) -> SessionStatus:
@@ -214,7 +213,7 @@ def with_conversation(host: Host, seen: SessionView) -> SessionView:
     except PluginError as error:
         host.problems.append(str(error))
         return seen
-    return seen if conversation is None else seen._replace(session=replace(seen.session, conversation=conversation))
+    return seen if conversation is None else seen._replace(session=seen.session._replace(conversation=conversation))
 
 
 def died_unasked(seen: SessionView) -> bool:

@@ -61,7 +61,7 @@ def _read_argv(value: Any) -> tuple[str, ...]:
 
 
 def _write_json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    return json.dumps(dict(value), separators=(",", ":"))
 
 
 def _read_json(text: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from rouser.config import Config
@@ -83,8 +82,7 @@ def restore_session(
     session = store.find(text)
     with store.lock(session.id, "restore"):
         run = _prepare(host, store, session.id, config, force=force)
-        run.changing = changing
-        run.with_snapshot = with_snapshot
+        run = run._replace(changing=changing, with_snapshot=with_snapshot)
         liveness = _gate(run, known)
         if liveness.stray and liveness.handle is not None:
             with _told(run):
@@ -128,7 +126,7 @@ def _prepare(host: Host, store: Store, session_id: str, config: Config, *, force
             f"{recorded.short_id} is not restorable: it is merged. To remove it: rouser rm {recorded.short_id}"
         )
     runtime, agent, workspace = providers_of(host, recorded)
-    return Restore(host, store, config, recorded, runtime, agent, workspace, force)
+    return Restore(host, store, config, recorded, runtime, agent, workspace, force, evidence={}, warnings=[])
 
 
 def _gate(run: Restore, known: Known | None) -> Liveness:
@@ -173,7 +171,7 @@ def _plan(run: Restore, session: Session, *, wait: bool) -> LaunchPlan:
     _require_unheld(run, session, _RELEASE_SECONDS if wait else 0)
     conversation = _conversation(run, session)
     trusted = _trusted(run, conversation)
-    session = replace(session, conversation=conversation if trusted else None)
+    session = session._replace(conversation=conversation if trusted else None)
     command = run.agent.restore_command(session) if trusted else None
     resumed = command is not None
     prompt = run.agent.initial_prompt(session)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -80,7 +79,7 @@ def recreate_workspace(run: Restore) -> Session:
         run.evidence["workspace"] += _with_snapshot(run, session, path)
     if path == session.workspace_path:
         return session
-    return run.store.update(replace(session, workspace_path=path), "workspace_created", {"path": str(path)})
+    return run.store.update(session._replace(workspace_path=path), "workspace_created", {"path": str(path)})
 
 
 def _with_snapshot(run: Restore, session: Session, path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rouser.config import Config
 from rouser.host import Host
@@ -16,16 +16,15 @@ def nothing() -> None:
     """Stand for nobody who wants to know."""
 
 
-@dataclass(slots=True)
-class Restore:
+class Restore(NamedTuple):
     """One restore on its way through the steps.
 
     :ivar recorded: the session as it was when the restore began.
     :ivar force: whether a runtime of which it is unknown whether it lives is taken for dead.
+    :ivar evidence: what was found and decided, by subject, in words for people; added to on the way.
+    :ivar warnings: what went wrong without making the restore fail, a line each; added to on the way.
     :ivar changing: called once when everything was looked at and something is about to be changed.
     :ivar with_snapshot: whether a workspace that has to be recreated gets the work of its latest snapshot.
-    :ivar evidence: what was found and decided, by subject, in words for people.
-    :ivar warnings: what went wrong without making the restore fail, a line each.
     """
 
     host: Host
@@ -36,7 +35,7 @@ class Restore:
     agent: Agent
     workspace: Workspace | Directory
     force: bool
+    evidence: dict[str, str]
+    warnings: list[str]
     changing: Callable[[], None] = nothing
     with_snapshot: bool = True
-    evidence: dict[str, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)

@@ -13,7 +13,7 @@ import unicodedata
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -92,8 +92,8 @@ def spawn_session(host: Host, store: Store, request: SpawnRequest, config: Confi
     runtime, agent, workspace = providers_of(host, session)
     if request.branch is None:
         session = on_new_branch(workspace, session)
-    session = replace(session, runtime_config=dict(runtime.options(request.runtime_options)))
-    session = replace(session, agent_config={**session.agent_config, **agent.prepare(session)})
+    session = session._replace(runtime_config=dict(runtime.options(request.runtime_options)))
+    session = session._replace(agent_config={**session.agent_config, **agent.prepare(session)})
     with store.lock(session.id, "spawn"), _explained(session):
         try:
             store.add(session, "added")
@@ -161,6 +161,7 @@ def new_session(store: Store, request: SpawnRequest, config: Config) -> Session:
         agent=request.agent,
         agent_config=_agent_config(request),
         runtime=request.runtime,
+        runtime_config={},
         workspace=request.workspace,
         repository=repository,
         branch=request.branch or free_branch(store, repository, config.branch_prefix, _topic(request), session_id),
@@ -171,6 +172,7 @@ def new_session(store: Store, request: SpawnRequest, config: Config) -> Session:
         updated_at=moment,
         initial_prompt_override=request.prompt,
         spawned_by=request.spawned_by,
+        metadata={},
     )
 
 
@@ -243,7 +245,7 @@ def free_branch(store: Store, repository: Path, prefix: str, topic: str, session
 def on_new_branch(workspace: Workspace | Directory, session: Session) -> Session:
     """Return a session that is not recorded yet with a made-up branch that its repository does not have."""
     if workspace.has_branch(session.repository, session.branch):
-        return replace(session, branch=_with_id(session.branch, session.id))
+        return session._replace(branch=_with_id(session.branch, session.id))
     return session
 
 
@@ -266,11 +268,11 @@ def slug(text: str) -> str:
 
 def _make_workspace(store: Store, workspace: Workspace | Directory, session: Session) -> Session:
     path = workspace.create(session, session.repository, session.branch, session.base)
-    return store.update(replace(session, workspace_path=path), "workspace_created", {"path": str(path)})
+    return store.update(session._replace(workspace_path=path), "workspace_created", {"path": str(path)})
 
 
 def _plan(agent: Agent, session: Session) -> LaunchPlan:
-    session = replace(session, conversation=agent.find_conversation(session))
+    session = session._replace(conversation=agent.find_conversation(session))
     prompt = agent.initial_prompt(session)
     prompt = prompt if prompt.strip() else ""
     return LaunchPlan(
@@ -297,7 +299,7 @@ def _undo(host: Host, store: Store, workspace: Workspace | Directory, session: S
         else:
             host.notify("session_removed", session=session)
             return
-    errored = store.update(replace(session, status=SessionStatus.ERRORED), "spawn_failed", detail)
+    errored = store.update(session._replace(status=SessionStatus.ERRORED), "spawn_failed", detail)
     host.notify("session_status_changed", session=errored, old=session.status, new=errored.status)
 
 
@@ -305,6 +307,6 @@ def _settle(host: Host, store: Store, session: Session, *, done: bool) -> Sessio
     """Record that the session is working, once its agent is up and has its prompt."""
     if not done:
         return session
-    working = store.update(replace(session, status=SessionStatus.WORKING), "working")
+    working = store.update(session._replace(status=SessionStatus.WORKING), "working")
     host.notify("session_status_changed", session=working, old=session.status, new=working.status)
     return working

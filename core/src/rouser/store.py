@@ -11,7 +11,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -120,7 +119,7 @@ class Store:
         :returns: the record as written: ``session`` with a new ``updated_at``.
         :raises SessionNotFoundError: the session was removed in the meantime.
         """
-        return self.revert(replace(session, updated_at=now()), event, detail)
+        return self.revert(session._replace(updated_at=now()), event, detail)
 
     def revert(self, session: Session, event: str, detail: Mapping[str, Any] | None = None) -> Session:
         """Like :meth:`update`, but write the record exactly as given, its ``updated_at`` included."""

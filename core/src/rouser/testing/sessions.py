@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,15 @@ def new_session(repository: Path, **fields: Any) -> Session:
         project_id="kit",
         status=SessionStatus.SPAWNING,
         agent="agent",
+        agent_config={},
         runtime="runtime",
+        runtime_config={},
         workspace="workspace",
         repository=repository,
         branch="rouser/kit",
         task="prove that the plugin works",
         created_at=now,
         updated_at=now,
+        metadata={},
     )
-    return replace(plain, **fields)
+    return plain._replace(**fields)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from rouser import HookError, time_left
+from rouser_worktree.marks import is_made, making_file
 
 _POLL: Final = 0.05
 _SWEEPING_SECONDS: Final = 0.1  # more than it takes to find that nobody holds a lock
@@ -35,31 +36,6 @@ class Held:
     unfinished: bool = False
 
 
-def is_made(path: Path) -> bool:
-    """Return whether nobody is making or removing the worktree at ``path``, or was killed at it."""
-    return not os.path.lexists(_making_file(path)) and not is_filling(path)
-
-
-def is_filling(path: Path) -> bool:
-    """Return whether who began with :func:`filling` the directory was killed before it was full."""
-    return os.path.lexists(_filling_file(path))
-
-
-@contextmanager
-def filling(path: Path) -> Iterator[None]:
-    """Mark a directory that had nothing in it for as long as it is not full: no file in there is anybody's work."""
-    file = _filling_file(path)
-    file.touch(mode=0o600)
-    try:
-        yield
-    finally:
-        file.unlink(missing_ok=True)
-
-
-def _filling_file(path: Path) -> Path:
-    return path.with_name(f".{path.name}.filling")
-
-
 def sweep(home: Path) -> None:
     """Remove the locks below ``home`` of those who were killed before or after they made anything."""
     for file in home.glob(".*.branch"):
@@ -74,11 +50,7 @@ def sweep(home: Path) -> None:
 def tidy(path: Path) -> None:
     """Remove what one who was killed left of its lock, where there is nothing else left to do."""
     if not is_made(path):
-        _remove_unheld(_making_file(path))
-
-
-def _making_file(path: Path) -> Path:
-    return path.with_name(f".{path.name}.lock")
+        _remove_unheld(making_file(path))
 
 
 @contextmanager
@@ -91,7 +63,7 @@ def making(path: Path) -> Iterator[Held]:
     :raises HookError: another process held it for as long as there was time.
     """
     complaint = f"an earlier git still works on {path}; wait for it or end it"
-    with _lock(_making_file(path), time_left() * 0.9, complaint) as held:
+    with _lock(making_file(path), time_left() * 0.9, complaint) as held:
         for file in path.parent.glob(".*.branch"):
             _remove_unheld(file)
         yield held

@@ -20,7 +20,7 @@ from rouser import (
 )
 from rouser_worktree.base import configured_base, default_base
 from rouser_worktree.links import is_linked, read_link
-from rouser_worktree.locks import is_made
+from rouser_worktree.marks import is_made
 
 
 class WorktreeWorkspace(WorkspaceSpec, PluginSpec):

@@ -9,7 +9,8 @@ from rouser import HookError, Session
 from rouser_worktree.checkout import add, holds_something, remove_entry, remove_tree
 from rouser_worktree.library import SupervisedGit
 from rouser_worktree.links import find_private, is_repository, points_nowhere, read_link, write_link
-from rouser_worktree.locks import claiming, filling, is_filling, is_made, making
+from rouser_worktree.locks import claiming, making
+from rouser_worktree.marks import filling, is_filling, is_made
 from rouser_worktree.records import Record, read_record, write_record
 from rouser_worktree.remains import clear, cleared
 from rouser_worktree.repository import Repository, find_repository

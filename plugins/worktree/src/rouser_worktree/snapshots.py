@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rouser import GitSnapshots, HookError, Session, Snapshot, SnapshotPolicy
 from rouser_worktree.links import Link, find_private, is_repository, points_nowhere, read_link, write_link
-from rouser_worktree.locks import is_made
+from rouser_worktree.marks import is_made
 from rouser_worktree.process import run, seconds_for_git, spoken
 from rouser_worktree.records import read_record
 

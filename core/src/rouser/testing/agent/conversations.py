@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from rouser.models import Evidence
 from rouser.testing.agent.kit import ACCEPTED, AgentKit, AgentTests
 from rouser.testing.guard import needs
@@ -29,7 +27,7 @@ class ConversationTests(AgentTests):
     def test_the_conversation_of_a_session_is_the_same_each_time(self, kit: AgentKit) -> None:
         """The launch command pins what was found just before, perhaps by another process."""
         session = kit.session()
-        again = kit.anew().find_conversation(replace(session, conversation=None))
+        again = kit.anew().find_conversation(session._replace(conversation=None))
         ids = {conversation.id if conversation else None for conversation in (session.conversation, again)}
         expect(len(ids) == 1, "the conversation of a session that never ran differs from call to call")
 
@@ -45,7 +43,7 @@ class ConversationTests(AgentTests):
             return
         expect(found.reason.strip(), "agent_find_conversation gives no reason for what it found")
         expect(len(found.reason.splitlines()) == 1, "the reason for a conversation is not one line")
-        command = later.restore_command(replace(session, conversation=found))
+        command = later.restore_command(session._replace(conversation=found))
         expect(command, "a conversation that the agent wrote is not resumed")
         expect(
             any(found.id in word for word in command or ()),
@@ -106,7 +104,7 @@ class ConversationTests(AgentTests):
         self.have_conversation(session, ["the first prompt"])
         before = kit.state()
         later = kit.anew()
-        session = replace(session, conversation=later.find_conversation(session))
+        session = session._replace(conversation=later.find_conversation(session))
         later.restore_command(session)
         later.launch_command(session)
         later.environment(session)

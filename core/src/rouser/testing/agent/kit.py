@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -48,11 +47,11 @@ class AgentKit:
         """Return a session as it is when its agent is about to be started for the first time."""
         config = {**self.config, **({"arguments": list(arguments)} if arguments else {})}
         plain = new_session(self.root, workspace_path=self.workspace, agent=NAME, agent_config=config)
-        return self.found(replace(plain, **fields))
+        return self.found(plain._replace(**fields))
 
     def found(self, session: Session) -> Session:
         """Return the session with its conversation, as the host has it before it asks for a command."""
-        return replace(session, conversation=self.agent.find_conversation(session))
+        return session._replace(conversation=self.agent.find_conversation(session))
 
     def discover(self) -> Sequence[DiscoveredConversation]:
         """Return what ``agent_discover`` finds."""

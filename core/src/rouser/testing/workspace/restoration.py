@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 from rouser.errors import HookError, PluginCallError
@@ -32,7 +31,7 @@ class RestorationTests(WorkspaceTests):
         if not kit.repository.keeps(commit):
             git(path, "push", "--quiet", str(kit.repository.path), f"HEAD:refs/heads/{session.branch}")
         shutil.rmtree(path)
-        restored = kit.workspace.restore(replace(session, workspace_path=path), path)
+        restored = kit.workspace.restore(session._replace(workspace_path=path), path)
         expect(git(restored, "rev-parse", "HEAD") == commit, "a restored workspace lacks commits of its branch")
 
     @needs("workspace_restore")
@@ -95,4 +94,4 @@ class RestorationTests(WorkspaceTests):
         session, path = kit.made()
         git(path, "push", "--quiet", str(kit.repository.path), f"HEAD:refs/heads/{session.branch}", check=False)
         shutil.rmtree(path)
-        return replace(session, workspace_path=path), path
+        return session._replace(workspace_path=path), path

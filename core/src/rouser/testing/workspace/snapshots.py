@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 from rouser.models import Session, Snapshot
@@ -48,7 +47,7 @@ class SnapshotTests(WorkspaceTests):
     def test_nothing_new_gives_no_snapshot(self, kit: WorkspaceKit) -> None:
         """So that people may take them as often as they like."""
         session, path = kit.made()
-        session = replace(session, workspace_path=path)
+        session = session._replace(workspace_path=path)
         expect(kit.workspace.snapshot(session, path, "kit") is None, "a workspace without work gets a snapshot")
         (path / "work").write_text("not committed")
         self._taken(kit, session, path)
@@ -61,7 +60,7 @@ class SnapshotTests(WorkspaceTests):
     def test_snapshots_are_listed_newest_first_and_dropped_one_by_one(self, kit: WorkspaceKit) -> None:
         """With numbers that only grow."""
         session, path = kit.made()
-        session = replace(session, workspace_path=path)
+        session = session._replace(workspace_path=path)
         for text in ("one", "two", "three"):
             (path / "work").write_text(text)
             expect(kit.workspace.snapshot(session, path, text) is not None, "work that changed gets no snapshot")
@@ -79,7 +78,7 @@ class SnapshotTests(WorkspaceTests):
         """Removed by force, or deleted by hand; git's own cleaning up does not take them either."""
         for branch, remove in (("rouser/forced", True), ("rouser/deleted", False)):
             session, path = kit.made(branch)
-            session = replace(session, workspace_path=path)
+            session = session._replace(workspace_path=path)
             (path / "work").write_text("not committed")
             taken = self._taken(kit, session, path)
             if remove:
@@ -94,7 +93,7 @@ class SnapshotTests(WorkspaceTests):
     def test_what_is_newer_is_not_overwritten_unasked(self, kit: WorkspaceKit) -> None:
         """A file that was changed or committed since, and one that has nothing to do with the snapshot."""
         session, path = kit.made()
-        session = replace(session, workspace_path=path)
+        session = session._replace(workspace_path=path)
         (path / "start").write_text("old")
         self._taken(kit, session, path)
         (path / "start").write_text("newer")
@@ -151,7 +150,7 @@ class SnapshotTests(WorkspaceTests):
         (path / "run").chmod(0o755)
         (path / "link").symlink_to("start")
         (path / "removed").unlink()
-        return replace(session, workspace_path=path), path
+        return session._replace(workspace_path=path), path
 
     def _taken(self, kit: WorkspaceKit, session: Session, path: Path) -> Snapshot:
         taken = kit.workspace.snapshot(session, path, "kit")
