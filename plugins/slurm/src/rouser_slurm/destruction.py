@@ -18,6 +18,7 @@ from rouser_slurm.queue import Job, Phase, Queue
 from rouser_slurm.submission import job_name
 
 _PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 0.25
 _OWN_ACCORD: Final = 1.6 * lease.POLL_SECONDS  # by then a job that reaches its lease has seen that it lost it
 _CANCEL_SECONDS: Final = 2.0
 _ORDERLY_SECONDS: Final = 5.0
@@ -73,8 +74,10 @@ class Destroyer:
             self._requests.ask(handle.job)
         except (SlurmError, TimeoutError):
             return  # the lease does not need the controller
+        pause = _PAUSE
         while not generation.report().ended and time.monotonic() < give_up:
-            time.sleep(_PAUSE)
+            time.sleep(pause)
+            pause = min(pause * 1.3, _LONGEST_PAUSE)  # where a hundred wait, none is to wait for the others' looks
 
     def _ask_to_end(self, jobs: Sequence[int]) -> Sequence[None]:
         """Have Slurm signal the scripts of jobs, and nothing else of them: tmux would go before it has been asked.

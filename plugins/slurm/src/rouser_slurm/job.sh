@@ -133,7 +133,7 @@ end_all() {
     case $1 in
     cancelled)
         look
-        keep_screen "$here/shown" &
+        [ ! -s "$here/shown" ] || cat "$here/shown" >"$place/screen" &
         keeper=$!
         end_members politely
         wait_a_little "$keeper"
