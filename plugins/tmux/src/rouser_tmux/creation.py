@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rouser import RUNTIME_VARIABLE, HookError, Session, Together, is_valid_name, time_left
-from rouser_tmux import launch, processes
+from rouser_tmux import inherited, launch, processes
 from rouser_tmux.client import NoServerError, Server, ServerExitingError, TmuxError
 from rouser_tmux.destruction import destroy, kill
 from rouser_tmux.handle import Handle
@@ -26,7 +26,7 @@ _RETRY_SECONDS: Final = 0.01
 _EXITING_SECONDS: Final = 4.0  # for how long a server may take to exit, once it was told to
 _CLEANUP_SHARE: Final = 0.2  # of the time that is left, kept back to undo what did not succeed
 _CREATED: Final = "#{pane_pid} #{pid} #{socket_path}"
-_CREATED_PATTERN: Final = re.compile(r"[0-9a-f]{16} (?P<pane>\d+) (?P<server>\d+) (?P<socket>.+)\n?")
+_CREATED_PATTERN: Final = re.compile(r"[0-9a-f]{16} (?P<pane>\d+) (?P<server>\d+) (?P<socket>.+)")
 _DONE: Final = "done"
 _MOST_TOGETHER: Final = 16  # a server does nothing else meanwhile, 3 ms for each
 
@@ -57,7 +57,7 @@ def _attempt(
 ) -> Handle:
     """Do what ``create`` promises, unless the server exits just then."""
     token = os.urandom(8).hex()
-    path = launch.write(token, cwd, command, {**env, RUNTIME_VARIABLE: token})
+    path = launch.write(token, cwd, command, {**env, RUNTIME_VARIABLE: token}, inherited.known(server))
     try:
         handle = _new_session(server, token, session, name=name, cwd=cwd, path=path)
         try:
@@ -114,7 +114,11 @@ def _create_together(server: Server, creations: Sequence[_Creation]) -> list[str
     """Return for each what its ``new-session`` printed, or what went wrong with it."""
     seconds = time_left() * (1 - _CLEANUP_SHARE)
     if len(creations) == 1:
-        return [server.run(*creations[0].commands, timeout=seconds)]
+        asked = [] if inherited.known(server) else [inherited.ASK]
+        created, _, environment = server.run(*creations[0].commands, *asked, timeout=seconds).partition("\n")
+        if asked and (found := _CREATED_PATTERN.fullmatch(created)):
+            inherited.learn(server, found["socket"], found["server"], environment)
+        return [created]
     # The last command of each line tells that none before it has failed.
     lines = [
         [*creation.commands, ["display-message", "-p", "-t", f"={creation.name}:", f"{creation.token} {_DONE}"]]

@@ -15,20 +15,17 @@ from pathlib import Path
 from typing import Final
 
 from rouser import HookError, state_directory
+from rouser_tmux.inherited import Inherited
 from rouser_tmux.processes import command_line
 
 _SHELL_SECONDS: Final = 0.2
 _SHELL: Final = "/bin/sh"
 _FAILED: Final = "failed\n"
 _OF_THE_TERMINAL: Final = ("TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TMUX", "TMUX_PANE")
-# Of these the first three would lie about the pane, and to set the others ends one or another shell.
-_LEFT_OUT: Final = frozenset(
-    {
-        *_OF_THE_TERMINAL,
-        *("LINES", "COLUMNS", "OLDPWD"),
-        *("_", "BASHOPTS", "BASH_VERSINFO", "EUID", "OPTIND", "PPID", "SHELLOPTS", "UID"),
-    }
-)
+# To set or unset one of these ends one or another shell.
+_OF_THE_SHELL: Final = frozenset({"BASHOPTS", "BASH_VERSINFO", "EUID", "OPTIND", "PPID", "SHELLOPTS", "UID"})
+# These would lie about the pane, or are the shell's.
+_LEFT_OUT: Final = _OF_THE_SHELL.union(_OF_THE_TERMINAL, ("LINES", "COLUMNS", "OLDPWD", "_"))
 
 
 def directory() -> Path:
@@ -49,12 +46,15 @@ def directory() -> Path:
     raise HookError(f"{path}, which is to hold launch files, is not a directory of yours: move it away")
 
 
-def write(token: str, cwd: Path, command: Sequence[str], env: Mapping[str, str]) -> Path:
+def write(
+    token: str, cwd: Path, command: Sequence[str], env: Mapping[str, str], inherited: Inherited | None = None
+) -> Path:
     """Write the launch file of a runtime and return its path.
 
+    :param inherited: what the pane will have in its environment, if that is known.
     :raises HookError: it cannot be written, or an argument or variable holds a NUL.
     """
-    text = _script(cwd, command, env)
+    text = _script(cwd, command, env, inherited)
     path = directory() / f"{token}-{os.getpid()}.sh"
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -155,27 +155,34 @@ def location() -> Path:
     return state_directory() / "launch"
 
 
-def _script(cwd: Path, command: Sequence[str], env: Mapping[str, str]) -> bytes:
+def _script(cwd: Path, command: Sequence[str], env: Mapping[str, str], inherited: Inherited | None = None) -> bytes:
     """Return a script that both dash and bash take, byte for byte, and that does not fork.
 
-    First it starts itself anew without the environment of the tmux server, which is nobody's wish. The rest is one
-    compound command, so that the shell has read all of it when it empties the file. If it ends without becoming
-    the agent, it writes so there; ``execfail`` is what bash needs for that.
+    First it starts itself anew without the environment of the tmux server, which is nobody's wish; where it is known
+    what that holds, to unset it will do. The rest is one compound command, so that the shell has read all of it when
+    it empties the file. If it ends without becoming the agent, it writes so there; ``execfail`` is what bash needs
+    for that.
     """
-    environment = "".join(
-        f"export {name}={_quote(value)}\n"
-        for name, value in env.items()
-        if name.isascii() and name.isidentifier() and name not in _LEFT_OUT
-    )
+    exported = {
+        name: value for name, value in env.items() if name.isascii() and name.isidentifier() and name not in _LEFT_OUT
+    }
+    lines = [f"export {name}={_quote(value)}" for name, value in exported.items()]
+    is_clean = '[ "$1" ]'
+    if inherited is not None and "PATH" in exported and inherited.names.isdisjoint(_OF_THE_SHELL):
+        is_clean += f' || [ "${{TMUX%,*}}" = {_quote(inherited.place)} ]'
+        superfluous = inherited.names.difference(exported, _OF_THE_TERMINAL, ["PWD"])
+        lines.append(" ".join(["unset _", *sorted(superfluous)]))
+    environment = "\n".join(lines)
     kept = " ".join(f'${{{name}+{name}="${name}"}}' for name in _OF_THE_TERMINAL)
     script = f"""\
-[ "$1" ] || exec {_tool("env")} -i {kept} {_SHELL} "$0" -
+{is_clean} || exec {_tool("env")} -i {kept} {_SHELL} "$0" -
 {{
 : >"$0"
 set -- {" ".join(map(_quote, command))}
 command -v shopt >/dev/null && shopt -s execfail
 trap 'echo {_FAILED.strip()} >"$0"' EXIT
-{environment}cd {_quote(str(cwd))} || exit
+{environment}
+cd {_quote(str(cwd))} || exit
 unset OLDPWD
 exec "$@"
 exit
