@@ -18,20 +18,22 @@ from bench.figures import Figures
 from bench.machine import describe, revision
 from bench.rounds import measure
 
-GROUPS = ("startup", "listing", "one", "many", "thousand")
+GROUPS = ("startup", "listing", "one", "many", "inside", "growth", "thousand")
 """The groups, in the order in which they are run: modules of this package with ``TITLE`` and ``works``."""
+
+_LONG = ("growth", "thousand")
 
 DIRECTORY = Path(__file__).parents[1] / "build" / "bench"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a third of the rounds, without the thousand")
+    parser.add_argument("--quick", action="store_true", help="a third of the rounds, without growth and the thousand")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; all by default")
     options = parser.parse_args()
     if unknown := set(options.groups) - set(GROUPS):
         parser.error(f"no such group: {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
-    chosen = options.groups or [name for name in GROUPS if not (options.quick and name == "thousand")]
+    chosen = options.groups or [name for name in GROUPS if not (options.quick and name in _LONG)]
     figures = Figures(machine=describe(), revision=revision(), quick=options.quick)
     print(figures.heading(), flush=True)
     for name in chosen:

@@ -177,7 +177,6 @@ class TestFind:
         with pytest.raises(SessionNotFoundError):
             store.find("ab")
         assert store.sessions() == []
-        assert store.ids_and_names() == []
         assert store.history("ab") == []
         assert store.check_integrity() == []
         assert not store.path.parent.exists()

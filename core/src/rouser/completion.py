@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 _MOST = 200
+_NEWEST = "SELECT id, name, task FROM sessions ORDER BY created_at DESC LIMIT :most"
+# Two ranges, each of an index, so that thousands that do not match are not looked at.
+_MATCHING = (
+    "SELECT id, name, task FROM sessions WHERE id IN ("
+    "SELECT id FROM sessions WHERE id >= :id AND id < :id || char(0x10ffff) UNION "
+    "SELECT id FROM sessions WHERE name >= :prefix AND name < :prefix || char(0x10ffff)"
+    ") ORDER BY created_at DESC LIMIT :most"
+)
 
 
 def complete_session(context: Context, parameter: Parameter, incomplete: str) -> list[CompletionItem]:
@@ -20,14 +28,11 @@ def complete_session(context: Context, parameter: Parameter, incomplete: str) ->
     from click.shell_completion import CompletionItem
 
     path = state_directory() / "rouser.db"
-    pattern = incomplete.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     try:
         connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1)
         try:
             rows = connection.execute(
-                "SELECT id, name, task FROM sessions "
-                "WHERE id LIKE ?1 ESCAPE '\\' OR name LIKE ?1 ESCAPE '\\' ORDER BY created_at DESC LIMIT ?2",
-                (pattern, _MOST),
+                _MATCHING if incomplete else _NEWEST, {"prefix": incomplete, "id": incomplete.lower(), "most": _MOST}
             ).fetchall()
         finally:
             connection.close()

@@ -115,7 +115,8 @@ def session_lock(directory: Path, session_id: str, purpose: str) -> Iterator[Non
     try:
         _held.add(str(path))
         with suppress(OSError):  # a full disk costs the others the holder's name, not us the lock
-            os.ftruncate(descriptor, 0)
+            if os.fstat(descriptor).st_size:  # to truncate a new one makes ext4 write it to the disk when it is closed
+                os.ftruncate(descriptor, 0)
             os.write(descriptor, f"process {os.getpid()} ({purpose})\n".encode())
         _sweep(directory)
         yield

@@ -79,9 +79,10 @@ def restore_session(
     :raises PluginError: a plugin is missing, failed or did not answer.
     :raises StoreError: the record cannot be read or written.
     """
-    session = store.find(text)
-    with store.lock(session.id, "restore"):
-        run = _prepare(host, store, session.id, config, force=force)
+    # It is read under the lock; before that, only who is meant must be known.
+    session_id = store.find(text).id if known is None else known.session.id
+    with store.lock(session_id, "restore"):
+        run = _prepare(host, store, session_id, config, force=force)
         run = run._replace(changing=changing, with_snapshot=with_snapshot)
         liveness = _gate(run, known)
         if liveness.stray and liveness.handle is not None:

@@ -215,13 +215,6 @@ class Store:
         """Return the sessions on branches of this name, in whichever repository."""
         return self._select("WHERE branch = ? ORDER BY created_at, id", (branch,))
 
-    def ids_and_names(self) -> list[tuple[str, str | None, str]]:
-        """Return id, name and task of every session, newest first; cheap, for completion."""
-        if not self._exists():
-            return []
-        with self._guard, translated(self.path):
-            return self._open().execute("SELECT id, name, task FROM sessions ORDER BY created_at DESC").fetchall()
-
     def history(self, session_id: str) -> list[HistoryEntry]:
         """Return a session's history, oldest first; also that of a session that was removed."""
         if not self._exists():

@@ -31,7 +31,7 @@ Examples:
 @click.option(
     "--no-snapshot", is_flag=True, help="Leave a recreated workspace without the work of its latest snapshot."
 )
-@click.option("--jobs", type=click.IntRange(1, 256), help="How many sessions to restore at a time.  [default: 8]")
+@click.option("--jobs", type=click.IntRange(1, 256), help="How many sessions to restore at a time.  [default: 16]")
 @click.option("--json", "as_json", is_flag=True, help="Print an array with one object for each session as JSON.")
 def command(
     sessions: tuple[str, ...],
