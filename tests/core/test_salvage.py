@@ -3,6 +3,7 @@
 import os
 import random
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,24 @@ def test_what_is_only_in_the_log_is_saved(home: Path, tmp_path: Path) -> None:
         assert salvage(home / "rouser.db", tmp_path / "new.db").sessions == 1
     connection.close()
     assert list(read(tmp_path / "new.db")) == [session.id]
+
+
+@pytest.mark.parametrize(
+    ("column", "damage"),
+    [("at", "2026-11-27T09:03:41+00:p0"), ("at", "2026-11-27"), ("detail", "[]"), ("event", b"x"), ("old_status", b"")],
+)
+def test_a_line_of_history_that_nobody_could_read_is_not_saved(
+    home: Path, sessions: list[Session], tmp_path: Path, column: str, damage: str | bytes
+) -> None:
+    line = {"session_id": sessions[3].id, "at": "2026-11-27T09:03:41+00:00", "event": "x", "detail": "{}"}
+    line[column] = damage
+    with closing(sqlite3.connect(home / "rouser.db")) as connection:
+        connection.execute(
+            f"INSERT INTO history ({', '.join(line)}) VALUES (?{', ?' * (len(line) - 1)})", tuple(line.values())
+        )
+        connection.commit()
+    assert salvage(home / "rouser.db", tmp_path / "new.db").history == 122
+    assert len(read(tmp_path / "new.db")) == 60
 
 
 def test_nothing_is_overwritten(home: Path, sessions: list[Session], tmp_path: Path) -> None:

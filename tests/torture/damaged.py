@@ -6,8 +6,9 @@ import os
 import random
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +18,9 @@ from rouser.errors import StoreError
 from rouser.models import Session
 from rouser.schema import VERSION
 from rouser.store import Store
+from torture import salvaging
+from torture.damages import PAGE, damages, flipped
+from torture.spreading import side_by_side
 from torture.tally import Tally
 
 TITLE = "the database cut, flipped, replaced, or from another version"
@@ -29,22 +33,26 @@ WAL = "Of a WAL that is cut or changed, whole transactions are read, as they wer
 
 SAMPLES = Path(__file__).parent / "samples"
 _SESSIONS = 24
-_FLIPS = 3000
-_CUTS = 300
 
 
 def run(tally: Tally, quick: bool) -> None:
-    share = 20 if quick else 1
+    processes = os.cpu_count() or 1
+    own = [partial(_piece, part, processes, 20 if quick else 1) for part in range(processes)]
+    side_by_side(tally, [*own, *salvaging.pieces(quick=quick, count=processes)], processes)
+
+
+def _piece(part: int, count: int, share: int, tally: Tally) -> None:
     with TemporaryDirectory(prefix="rt-") as directory:
         ground = _Ground(Path(directory))
         chance = random.Random(20_260_101)
-        for what, data in _damages(ground.data, chance, share):
+        for what, data in list(damages(ground.data, chance, share))[part::count]:
             _damaged(tally, ground, what, data)
-        for what, make in _OTHERS.items():
-            _replaced(tally, ground, what, make)
-        _newer(tally, ground)
-        _wals(tally, ground, chance, share)
-        _older(tally, ground)
+        _wals(tally, ground, random.Random(part), share * count)
+        if part == 0:
+            for what, make in _OTHERS.items():
+                _replaced(tally, ground, what, make)
+            _newer(tally, ground)
+            _older(tally, ground)
 
 
 class _Ground:
@@ -80,29 +88,6 @@ class _Ground:
 def _session(root: Path, number: int) -> Session:
     task = f"task {number} " + "x" * (number * 97 % 2500)
     return make_session(root / "shop", task=task, name=f"name-{number}", runtime_handle=f"handle-{number}")
-
-
-def _damages(data: bytes, chance: random.Random, share: int) -> Iterator[tuple[str, bytes]]:
-    size = 4096
-    for end in range(0, len(data), size):
-        yield f"cut at page {end // size}", data[:end]
-    for end in sorted(chance.sample(range(len(data)), _CUTS // share)):
-        yield f"cut at byte {end}", data[:end]
-    for _ in range(_FLIPS // share):
-        position, bit = chance.randrange(len(data)), chance.randrange(8)
-        yield f"bit {bit} of byte {position} flipped", _with_byte(data, position, data[position] ^ 1 << bit)
-    for _ in range(_CUTS // share):
-        position, length = chance.randrange(len(data)), chance.choice((8, 64, 512, size))
-        yield f"{length} bytes zeroed at {position}", (data[:position] + bytes(length) + data[position + length :])
-    for _ in range(_CUTS // share):
-        one, other = chance.sample(range(len(data) // size), 2)
-        pages = [data[start : start + size] for start in range(0, len(data), size)]
-        pages[one], pages[other] = pages[other], pages[one]
-        yield f"pages {one} and {other} swapped", b"".join(pages)
-
-
-def _with_byte(data: bytes, position: int, value: int) -> bytes:
-    return data[:position] + bytes([value]) + data[position + 1 :]
 
 
 def _damaged(tally: Tally, ground: _Ground, what: str, data: bytes) -> None:
@@ -248,16 +233,14 @@ def _wals(tally: Tally, ground: _Ground, chance: random.Random, share: int) -> N
             session = store.update(ground.sessions[number]._replace(task=f"changed {number}"), "changed")
             states.append({**states[-1], session.id: session})
         database, wal = ground.path.read_bytes(), _wal(ground).read_bytes()
-    frame = 24 + 4096
+    frame = 24 + PAGE
     cuts = [32 + frame * count for count in range((len(wal) - 32) // frame + 1)]
     cuts += chance.sample(range(len(wal)), 600 // share)
-    damages = [(f"WAL cut at {cut}", wal[:cut]) for cut in cuts]
+    cases = [(f"WAL cut at {cut}", wal[:cut]) for cut in cuts]
     for _ in range(1200 // share):
-        position, bit = chance.randrange(len(wal)), chance.randrange(8)
-        damages.append(
-            (f"bit {bit} of byte {position} of the WAL flipped", _with_byte(wal, position, wal[position] ^ 1 << bit))
-        )
-    for what, data in damages:
+        what, data = flipped(wal, chance)
+        cases.append((f"{what} of the WAL", data))
+    for what, data in cases:
         ground.put(database)
         _wal(ground).write_bytes(data)
         with Store(ground.home) as store:

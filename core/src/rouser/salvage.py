@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -165,10 +166,11 @@ def _is_session(row: dict[str, Any]) -> bool:
 
 def _is_history(row: dict[str, Any]) -> bool:
     texts = (row["session_id"], row["at"], row["event"], row["detail"])
-    if not all(isinstance(text, str) for text in texts):
+    statuses = (row["old_status"], row["new_status"])
+    if not all(isinstance(text, str) for text in texts) or not all(isinstance(one, str | None) for one in statuses):
         return False
     try:
-        return isinstance(json.loads(row["detail"]), dict) and row["at"][4:5] == "-"
+        return isinstance(json.loads(row["detail"]), dict) and datetime.fromisoformat(row["at"]).tzinfo is not None
     except ValueError:
         return False
 
