@@ -176,8 +176,34 @@ def test_a_lock_whose_file_cannot_be_removed_is_let_go_all_the_same(plugin, spaw
     monkeypatch.setattr(Path, "unlink", stuck)
     path = spawn(session)
     monkeypatch.undo()
-    plugin.workspace_destroy(path, force=False)
+    assert plugin.workspace_exists(path)
+    (path / "new").write_text("work")
+    assert plugin.workspace_snapshot(session, path, "by hand") is not None
+    plugin.workspace_destroy(path, force=True)
     assert nothing_but(path.parent)
+
+
+def test_one_failure_to_remove_a_lock_leaves_none(spawn, session, monkeypatch):
+    unlink, failed = Path.unlink, set()
+
+    def slips(path, missing_ok=False):
+        if path.suffix in {".lock", ".branch"} and path not in failed:
+            failed.add(path)
+            raise OSError(errno.EIO, "Input/output error")
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", slips)
+    path = spawn(session)
+    assert len(failed) == 2
+    assert nothing_but(path.parent, path.name, f".{path.name}.json")
+
+
+def test_a_lock_that_git_could_not_remove_is_removed_though_git_says_that_it_succeeded(repo, spawn, session):
+    lock = repo.path / ".git" / "worktrees" / session.short_id / "HEAD.lock"
+    repo.hook("post-checkout", f"touch {lock}")
+    path = spawn(session)
+    assert (path / "a.txt").exists()
+    assert not lock.exists()
 
 
 def test_a_lock_of_a_git_that_died_during_a_restore_is_not_in_the_way_of_the_next(repo, plugin, spawn, session):

@@ -13,7 +13,7 @@ from rouser_worktree.links import find_private, is_repository, read_link
 from rouser_worktree.locks import Held
 from rouser_worktree.process import GitTimeoutError
 from rouser_worktree.records import Record, forget
-from rouser_worktree.remains import clear
+from rouser_worktree.remains import clear, clear_locks
 from rouser_worktree.repository import Repository
 
 _RESERVE: Final = 5.0
@@ -25,6 +25,7 @@ def add(repository: Repository, path: Path, branch: str) -> None:
     The repository's post-checkout hook runs, as people rely on it to.
 
     :raises HookError: git or the hook failed or did not end in time, leaving some time to clean up after it.
+    :raises OSError: git left a lock file that cannot be removed.
     """
     reserve = min(_RESERVE, time_left() / 4)
     try:
@@ -38,6 +39,7 @@ def add(repository: Repository, path: Path, branch: str) -> None:
             last = error.errors.strip().rpartition("\n")[2]
             raise HookError(f"the post-checkout hook of {repository.common} failed: {last}") from error
         raise
+    clear_locks(repository, path, branch)
 
 
 def is_complete(path: Path) -> bool:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from rouser import HookError, time_left
-from rouser_worktree.marks import is_made, making_file
+from rouser_worktree.marks import DONE, making_file, was_left
 
 _POLL: Final = 0.05
+_ATTEMPTS: Final = 2
 _SWEEPING_SECONDS: Final = 0.1  # more than it takes to find that nobody holds a lock
 
 
@@ -49,7 +50,7 @@ def sweep(home: Path) -> None:
 
 def tidy(path: Path) -> None:
     """Remove what one who was killed left of its lock, where there is nothing else left to do."""
-    if not is_made(path):
+    if os.path.lexists(making_file(path)):
         _remove_unheld(making_file(path))
 
 
@@ -109,21 +110,31 @@ def _remove_unheld(file: Path) -> None:
 
 
 def _let_go(file: Path, held: Held) -> None:
-    """Remove the file while the lock is held; one that stays is removed by the next holder, who takes us for killed."""
-    if not held.unfinished:
+    """Remove the file while the lock is held; one that the disk keeps says that its holder was not killed."""
+    if not held.unfinished and not any(_is_unlinked(file) for _ in range(_ATTEMPTS)):
         with suppress(OSError):
-            file.unlink()
+            os.pwrite(held.descriptor, DONE, 0)
     os.close(held.descriptor)
+
+
+def _is_unlinked(file: Path) -> bool:
+    try:
+        file.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def _try_to_lock(file: Path) -> Held | None:
     while True:
-        broken = os.path.lexists(file)
+        broken = was_left(file)
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             status = os.fstat(descriptor)
             if file.stat().st_ino == status.st_ino:
+                if status.st_size:
+                    os.ftruncate(descriptor, 0)
                 return Held(descriptor, status.st_mtime, broken)
         except FileNotFoundError:
             pass

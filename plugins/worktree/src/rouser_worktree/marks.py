@@ -6,16 +6,28 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+DONE: Final = b"done\n"
+"""What stands in the file of a lock that was let go, and that the disk did not let its holder remove."""
 
 
 def is_made(path: Path) -> bool:
     """Return whether nobody is making or removing the worktree at ``path``, or was killed at it."""
-    return not os.path.lexists(making_file(path)) and not is_filling(path)
+    return not was_left(making_file(path)) and not is_filling(path)
 
 
 def making_file(path: Path) -> Path:
     """Return the file that is locked by whoever makes or removes the worktree at ``path``."""
     return path.with_name(f".{path.name}.lock")
+
+
+def was_left(file: Path) -> bool:
+    """Return whether a lock is held, or its holder was killed or left something undone."""
+    try:
+        return file.read_bytes() != DONE
+    except FileNotFoundError:
+        return False
 
 
 def is_filling(path: Path) -> bool:

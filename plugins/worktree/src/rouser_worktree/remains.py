@@ -38,9 +38,21 @@ def clear(repository: Repository, path: Path, branch: str) -> None:
     if held is None or not (held.broken or held.failed):
         return
     before, held.unfinished = held.unfinished, True
-    since = held.since - _CLOCK_SECONDS
-    for entry in _half_entries(repository.common, path, since):
+    for entry in _half_entries(repository.common, path, held.since - _CLOCK_SECONDS):
         shutil.rmtree(entry)
+    clear_locks(repository, path, branch)
+    held.unfinished = before
+
+
+def clear_locks(repository: Repository, path: Path, branch: str) -> None:
+    """Remove the lock files of :func:`clear`: a git that cannot remove its own says that it has succeeded.
+
+    :raises OSError: the disk says no.
+    """
+    held = repository.held
+    if held is None:
+        return
+    since = held.since - _CLOCK_SECONDS
     left = {file: status for file in _lock_files(repository, path, branch) if (status := _identity(file, since))}
     give_up = time.monotonic() + _OTHERS_SECONDS
     while left and time.monotonic() < give_up:
@@ -48,7 +60,6 @@ def clear(repository: Repository, path: Path, branch: str) -> None:
         left = {file: status for file, status in left.items() if _identity(file, since) == status}
     for file in left:
         file.unlink(missing_ok=True)
-    held.unfinished = before
 
 
 @contextmanager
