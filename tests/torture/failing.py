@@ -52,6 +52,9 @@ _ERRORS = {
 _OF_DISKS = {errno.ENOSPC, errno.EROFS}
 """What only a call that changes something can fail with, and what stays until somebody mends the disk."""
 
+_TURNS = {True: 2, False: 1}
+"""How many of the errors that take turns a kind of call fails with: one of rouser itself, one of a child."""
+
 _QUICK_STEP = 37
 _KNOWN = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.RouserError)]
 _CODES = {0, *(kind.exit_code for kind in _KNOWN)}
@@ -86,7 +89,11 @@ def run(tally: Tally, quick: bool) -> None:
 
 
 def _cases(lab: Lab, scene: Scene) -> list[Case]:
-    """Return the failures of each kind of call: the first of a kind in every way that it can, the last in one."""
+    """Return the failures to try: of the first call of each kind several, of the last one EIO if it changes something.
+
+    Every kind of call fails with EIO, and what rouser itself writes also on a disk that is full for good. The other
+    errors that a call can have take turns, from one kind to the next.
+    """
     alike: dict[tuple[object, ...], list[int]] = defaultdict(list)
     calls: list[Call] = []
 
@@ -100,22 +107,35 @@ def _cases(lab: Lab, scene: Scene) -> list[Case]:
     if done.code:
         raise RuntimeError(f"{scene.name}: {done.err}")
     found = []
-    for first, *more in alike.values():
-        found += _failures(scene, first, calls[first])
-        if more:
+    for turn, (first, *more) in enumerate(alike.values()):
+        call = calls[first]
+        others = _other_failures(call)
+        chosen = [(errno.EIO, False)]
+        if call.own and (errno.ENOSPC, True) in others:
+            chosen.append((errno.ENOSPC, True))
+            others.remove((errno.ENOSPC, True))
+        chosen += [others[(turn + step) % len(others)] for step in range(min(_TURNS[call.own], len(others)))]
+        found += [Case(scene, first, error, for_good) for error, for_good in chosen]
+        if more and call.changing:
             found.append(Case(scene, more[-1], errno.EIO))
     return sorted(found, key=lambda case: (case.number, case.error, case.for_good))
 
 
-def _failures(scene: Scene, number: int, call: Call) -> Iterator[Case]:
-    """Yield each way in which a call can fail; why git could not read something makes no difference to rouser."""
-    for error, names in _ERRORS.items():
-        possible = (names is None or call.name in names) and (call.changing or error not in _OF_DISKS)
-        if possible and (call.own or call.changing or error == errno.EIO):
-            yield Case(scene, number, error)
+def _other_failures(call: Call) -> list[tuple[int, bool]]:
+    """Return how else than with EIO a call can fail: the error, and whether from then on.
+
+    Why a git could not read something makes no difference to rouser.
+    """
+    if not call.own and not call.changing:
+        return []
+    found = [
+        (error, False)
+        for error, names in _ERRORS.items()
+        if names is not None and call.name in names and (call.changing or error not in _OF_DISKS)
+    ]
     if call.changing and call.name in _OPENING | _WRITING:
-        for error in sorted(_OF_DISKS):
-            yield Case(scene, number, error, for_good=True)
+        found += [(error, True) for error in sorted(_OF_DISKS)]
+    return found
 
 
 def _kind(lab: Lab, call: Call) -> str:

@@ -83,6 +83,7 @@ class Lab:
 
     def __init__(self) -> None:
         self.world = new_world()
+        self.world.extra["ROUSER_HOOK_TIMEOUT"] = "60"  # a busy machine is not what goes wrong here
         self.world.extra["TMPDIR"] = str(self.world.root / "tmp")
         self.scratch = self.world.root / "scratch"
         for directory in (self.scratch, self.world.root / "tmp", self.world.root / "states"):

@@ -32,9 +32,9 @@ def clients(world: World) -> list[int]:
         if entry.name.isdecimal():
             with suppress(OSError):
                 words = Path(entry.path, "cmdline").read_bytes().split(b"\0")
-                if str(world.socket).encode() in words and int(entry.name) not in servers(world):
+                if str(world.socket).encode() in words:
                     found.append(int(entry.name))
-    return found
+    return sorted(set(found) - set(servers(world))) if found else []
 
 
 def parent_of(pid: int) -> int:

@@ -186,7 +186,8 @@ class _Tracer:
             except ChildProcessError:
                 break
             if os.WIFSTOPPED(status):
-                self._tracees.setdefault(tid, _process_of(tid))
+                if tid not in self._tracees:
+                    self._tracees[tid] = _process_of(tid)
                 with suppress(ProcessLookupError):  # killed meanwhile
                     self._stopped(tid, status)
             else:
