@@ -48,7 +48,7 @@ def run(tally: Tally, quick: bool) -> None:
         tally.check(SURVIVES, not missing, f"no command calls {sorted(missing)}")
         cases = [(command, hook, breach) for hook in HOOKS for command in _of(asked, hook) for breach in BREACHES]
         if quick:
-            cases = cases[:: len(cases) // 120]
+            cases = cases[:: len(cases) // 80]
         side_by_side(tally, [partial(_try_each, world, cases[part::_PARTS]) for part in range(_PARTS)])
         _lingering(tally, world)
         _imports(tally, world)
