@@ -7,7 +7,6 @@ import os
 import random
 import subprocess
 import sys
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,7 +43,7 @@ class _Ground:
             for number in range(_SESSIONS):
                 text = f"task {number} " + "x" * (number * 97 % 2500)
                 session = store.add(make_session(root / "shop", name=f"name-{number}", task=text), "added")
-                later = store.update(replace(session, branch=f"branch-{number}"), "changed")
+                later = store.update(session._replace(branch=f"branch-{number}"), "changed")
                 self.versions[session.id] = [session, later]
             gone = store.add(make_session(root / "shop", name="gone"), "added")
             store.remove(gone, "removed")
@@ -57,7 +56,7 @@ class _Ground:
         self.put(self.data)
         with Store(self.home) as store:
             for versions in self.versions.values():
-                versions.append(store.update(replace(versions[-1], status=SessionStatus.WORKING), "logged"))
+                versions.append(store.update(versions[-1]._replace(status=SessionStatus.WORKING), "logged"))
             return self.path.read_bytes(), self.wal.read_bytes()
 
     def put(self, data: bytes, wal: bytes | None = None) -> None:
@@ -78,7 +77,7 @@ class _Ground:
     def was_written(self, session: Session) -> bool:
         """Return whether a record is one that was written, the name aside, which only one session may have."""
         versions = self.versions.get(session.id, [self.gone])
-        return any(session in (version, replace(version, name=None)) for version in versions)
+        return any(session in (version, version._replace(name=None)) for version in versions)
 
 
 def pieces(*, quick: bool, count: int) -> list[partial[None]]:

@@ -7,10 +7,12 @@ import signal
 import stat
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
 from rouser import HookError
+from rouser.git_snapshots import staging
 
 
 @pytest.fixture
@@ -457,6 +459,59 @@ def test_what_a_killed_snapshot_leaves_goes_with_the_next_one(repo, made, take, 
     assert rest_of(repo)
     assert take() is not None
     assert not rest_of(repo)
+
+
+@pytest.fixture
+def staged(repo, plugin, made, take):
+    """Lose a worktree with something staged, and have it back without that."""
+    session, path = made
+    (path / "a.txt").write_text("staged\n")
+    repo.git("add", "a.txt", at=path)
+    take()
+    repo.git("worktree", "remove", "--force", str(path))
+    plugin.workspace_restore(session, path)
+    return session, path
+
+
+@pytest.mark.parametrize("moment", ["hardlink_to", "replace", "clear"])
+def test_who_is_killed_while_staging_again_leaves_no_lock_that_stays(repo, plugin, staged, monkeypatch, moment):
+    session, path = staged
+
+    def put_back():
+        return plugin.workspace_restore_snapshot(session, path, 1, False)
+
+    def deadly(file, *arguments):
+        if file.name.startswith("index"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return survived(file, *arguments)
+
+    pid = os.fork()
+    if not pid:
+        try:
+            if moment == "clear":
+                monkeypatch.setattr(staging, "clear", lambda place: os.kill(os.getpid(), signal.SIGKILL))
+            else:
+                survived = getattr(Path, moment)
+                monkeypatch.setattr(Path, moment, deadly)
+            put_back()
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+    assert list(private_of(repo, path).glob("index.*"))
+    assert put_back() == []
+    assert not list(private_of(repo, path).glob("index.*"))
+    assert repo.git("show", ":a.txt", at=path) == "staged"
+    assert repo.git("status", "--porcelain", at=path) == "M  a.txt"
+
+
+def test_an_index_that_somebody_has_locked_stays_as_it_is(repo, plugin, staged):
+    session, path = staged
+    lock = private_of(repo, path) / "index.lock"
+    lock.touch()
+    assert plugin.workspace_restore_snapshot(session, path, 1, False) == []
+    assert list(private_of(repo, path).glob("index.*")) == [lock]
+    assert (path / "a.txt").read_text() == "staged\n"
+    assert repo.git("show", ":a.txt", at=path) != "staged"
 
 
 def test_a_lock_of_a_git_that_was_killed_is_not_in_the_way_of_snapshots(repo, made, take):

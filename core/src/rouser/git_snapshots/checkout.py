@@ -132,9 +132,14 @@ def under_way(git: QuietGit, root: Path) -> str:
     return next((what for file, what in _UNDER_WAY.items() if (private / file).exists()), "")
 
 
+def index_of(git: QuietGit, root: Path) -> Path:
+    """Return the file that is the checkout's index."""
+    return root / os.fsdecode(git(root, "rev-parse", "--git-path", "index").rstrip(b"\n"))
+
+
 def index_copy(git: QuietGit, root: Path, place: Path) -> Path:
     """Copy the checkout's index into the directory ``place``, so that git may write to the copy; return its path."""
-    index = root / os.fsdecode(git(root, "rev-parse", "--git-path", "index").rstrip(b"\n"))
+    index = index_of(git, root)
     copy = place / "staged"
     try:
         copy.write_bytes(index.read_bytes())

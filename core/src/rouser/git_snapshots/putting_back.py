@@ -14,6 +14,7 @@ from rouser.git_snapshots.commits import Kept, tree_of, write_tree
 from rouser.git_snapshots.content import is_gitlink, store_content
 from rouser.git_snapshots.policy import SnapshotPolicy
 from rouser.git_snapshots.running import QuietGit
+from rouser.git_snapshots.staging import stage
 
 _BATCH_BYTES: Final = 32 * 1024**2
 _LINK: Final = "120000"
@@ -65,8 +66,7 @@ def put_back(
         raise HookError(f"{error.filename or root}: {error.strerror or error}; try again") from error
     if kept.index is not None and seen.head == kept.head and _index_is_plain(seen):
         with suppress(HookError):  # an index that is locked by somebody at work stays as it is; the files are back
-            git(root, "read-tree", kept.index)
-            git(root, "update-index", "-q", "--refresh")
+            stage(git, root, kept.index, place)
     return sorted(left)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from rouser.errors import HookError
+from rouser.git_snapshots.staging import clear
 
 _PREFIX: Final = "rouser-snapshot."
 _ATTEMPTS: Final = 50
@@ -76,7 +77,8 @@ def _hold(place: Path) -> int | None:
 
 
 def _remove(place: Path) -> None:
-    """Remove a directory that has only files; what stays, the next snapshot removes."""
+    """Remove a directory that has only files, and what it notes; what stays, the next snapshot removes."""
+    clear(place)
     with suppress(OSError):
         for file in place.iterdir():
             file.unlink()
