@@ -40,6 +40,7 @@ drill: $(READY) git tmux $(CLIENT)  ## Crash and restore sessions of the real Cl
 	ROUSER_TEST_CLAUDE=$(abspath $(CLIENT)) $(BIN)/python tests/agents/isolate.py $(BIN)/python tests/agents/drill.py --rounds $(ROUNDS) $(ARGS)
 
 test-slurm: $(READY) git tmux slurm  ## Run the tests of the Slurm runtime, and SLURM_ROUNDS of its drill, on private clusters.
+	cd tests && ../$(BIN)/python -m slurm.canary
 	ROUSER_TEST_SLURM=1 $(BIN)/pytest -n 3 tests/slurm $(ARGS)
 	cd tests && ../$(BIN)/python -m slurm.drill --rounds $(SLURM_ROUNDS)
 

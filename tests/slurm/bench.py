@@ -46,7 +46,7 @@ class Bench:
         self.world = World(Path(tempfile.mkdtemp(prefix="rb-", dir="/tmp")).resolve())
         stack.callback(shutil.rmtree, self.world.root, ignore_errors=True)
         self.world.prepare()
-        self.cluster = Cluster()
+        self.cluster = Cluster(down_after=120)  # no node is lost here, however busy the machine is
         stack.callback(self.cluster.stop)
         self.cluster.start()
         self.up = self.world.root / "up"

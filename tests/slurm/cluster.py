@@ -17,6 +17,7 @@ from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sinfo", "srun")
 NODES = ("n1", "n2")
+ATTEMPTS = 3
 
 CONFIGURATION = """\
 ClusterName=rouser
@@ -41,7 +42,7 @@ PreemptMode=CANCEL
 SlurmctldTimeout=30
 SlurmdTimeout={down_after}
 BatchStartTimeout=20
-MessageTimeout=5
+MessageTimeout=20
 InactiveLimit=0
 KillWait=5
 MinJobAge={remembered}
@@ -71,6 +72,10 @@ def _path() -> str:
     return os.pathsep.join((os.environ["PATH"], "/usr/local/sbin", "/usr/sbin", "/sbin"))
 
 
+class NoClusterError(Exception):
+    """No cluster comes up on this machine."""
+
+
 class Cluster:
     """The daemons of a cluster below one directory.
 
@@ -78,7 +83,7 @@ class Cluster:
     :param remembered: seconds for which the controller shows jobs that have ended.
     """
 
-    def __init__(self, *, down_after: int = 10, remembered: int = 300) -> None:
+    def __init__(self, *, down_after: int = 20, remembered: int = 300) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="rs-", dir="/tmp")).resolve()
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         self._settings = {"down_after": down_after, "remembered": remembered}
@@ -92,7 +97,26 @@ class Cluster:
         return {**os.environ, "PATH": _path(), "SLURM_CONF": str(self.configuration)}
 
     def start(self) -> None:
-        """Start all daemons and return when both nodes take jobs."""
+        """Start all daemons and return when both nodes take jobs.
+
+        A port that was free may be taken when its daemon comes to it, so that a cluster that does not come up is
+        tried again with others.
+
+        :raises NoClusterError: none comes up on this machine.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._bring_up()
+            except AssertionError as error:
+                self._end_daemons()
+                if attempt == ATTEMPTS:
+                    raise NoClusterError(str(error)) from error
+                shutil.rmtree(self.root)
+                self.root.mkdir(mode=0o700)
+            else:
+                return
+
+    def _bring_up(self) -> None:
         munge = self.root / "munge"
         munge.mkdir(mode=0o700)
         (self.root / "state").mkdir()
@@ -113,20 +137,30 @@ class Cluster:
         )
         files = [f"--{name}={munge / name}" for name in ("socket", "pid-file", "log-file", "seed-file")]
         self._start("munged", "--foreground", "--force", "--num-threads=4", f"--key-file={key}", *files)
-        wait_for((munge / "socket").exists, "munged listens")
+        wait_for((munge / "socket").exists, "munged listens", self.describe)
         self.start_controller()
         for node in NODES:
             self.start_node(node)
-        wait_for(lambda: self.states() == dict.fromkeys(NODES, "idle"), "both nodes are idle", self.describe)
+        wait_for(self._all_idle, "both nodes are idle", self.describe, seconds=60)
+
+    def _all_idle(self) -> bool:
+        ended = [name for name, daemon in self._daemons.items() if daemon.poll() is not None]
+        assert not ended, f"{', '.join(ended)} ended at once\n{self.describe()}"
+        return self.states() == dict.fromkeys(NODES, "idle")
 
     def stop(self) -> None:
         """End what the jobs left, all daemons, and remove the files."""
-        with suppress(subprocess.SubprocessError):
-            self.run("scancel", "--quiet", "--me")
-            wait_for(lambda: not self.run("squeue", "-h"), "the queue is empty")
+        try:
+            with suppress(subprocess.SubprocessError):
+                self.run("scancel", "--quiet", "--me")
+                wait_for(lambda: not self.run("squeue", "-h"), "the queue is empty", self.describe, seconds=60)
+        finally:
+            self._end_daemons()
+            shutil.rmtree(self.root, ignore_errors=True)
+
+    def _end_daemons(self) -> None:
         for name in reversed(list(self._daemons)):
             self.kill(name)
-        shutil.rmtree(self.root, ignore_errors=True)
 
     def start_controller(self) -> None:
         self._start("slurmctld", "-D", "-f", str(self.configuration))
@@ -184,10 +218,10 @@ class Cluster:
         return sorted(found)
 
     def describe(self) -> str:
-        """Return the ends of the logs."""
-        return "\n".join(
-            f"== {path.name}\n{path.read_text(errors='replace')[-1500:]}" for path in sorted(self.root.glob("*.log"))
-        )
+        """Return the states of the nodes, and the ends of the logs."""
+        logs = sorted(path for pattern in ("*.log", "*.out") for path in self.root.glob(pattern))
+        ends = (f"== {path.name}\n{path.read_text(errors='replace')[-1500:]}" for path in logs if path.stat().st_size)
+        return "\n".join((f"nodes: {self.states()}", *ends))
 
     def _start(self, name: str, *arguments: str, program: str | None = None) -> None:
         with (self.root / f"{name}.out").open("ab") as output:

@@ -157,6 +157,8 @@ def test_no_agent_outlives_its_job_when_slurm_kills_all_that_it_tracks(world, cl
     kill_at_once(set(cluster.processes_of(job_of(view))) - {agent})
     wait_for(lambda: not running(agent), "the agent has ended")
     wait_until_gone(world, view["id"])
+    world.ok("kill", view["id"])
+    wait_for(lambda: not cluster.jobs("running,pending"), "the job is over for Slurm too")
 
 
 def test_a_job_whose_guard_was_killed_ends_all_the_same(world, cluster):

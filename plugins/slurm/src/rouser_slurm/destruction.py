@@ -52,32 +52,31 @@ class Destroyer:
         if was_removed(handle):
             return ""
         generation = generation_of(handle)
-        if not generation.path.exists():
-            _cancel_and_wait(self.slurm, self.queue, handle.job, handle.name)
-            return ""
-        self._end_in_order(generation, handle)
+        in_order = self._end_in_order(generation, handle)
         if not lease.revoke(generation.lease, handle.generation, handle.session_id):
             _cancel_and_wait(self.slurm, self.queue, handle.job, handle.name)
             return ""
-        end(self.slurm, self.lease_seconds, generation, handle.job, handle.name)
+        if not in_order:  # else its script ends; the job of one that was killed may go on for Slurm
+            end(self.slurm, self.lease_seconds, generation, handle.job, handle.name)
         screen = generation.screen()
         generation.remove()
         return screen
 
-    def _end_in_order(self, generation: Generation, handle: Handle) -> None:
-        """Ask a job that shows signs of life to end, and wait for a while until it has."""
+    def _end_in_order(self, generation: Generation, handle: Handle) -> bool:
+        """Ask a job that shows signs of life to end, wait for a while, and return whether it has."""
         silence = generation.silence()
         if generation.report().ended or silence is None or silence > self.lease_seconds:
-            return
+            return False
         give_up = time.monotonic() + min(_ORDERLY_SECONDS, time_left() / 2)
         try:
             self._requests.ask(handle.job)
         except (SlurmError, TimeoutError):
-            return  # the lease does not need the controller
+            return False  # the lease does not need the controller
         pause = _PAUSE
-        while not generation.report().ended and time.monotonic() < give_up:
+        while not (ended := generation.report().ended) and time.monotonic() < give_up:
             time.sleep(pause)
             pause = min(pause * 1.3, _LONGEST_PAUSE)  # where a hundred wait, none is to wait for the others' looks
+        return ended == "cancelled"
 
     def _ask_to_end(self, jobs: Sequence[int]) -> Sequence[None]:
         """Have Slurm signal the scripts of jobs, and nothing else of them: tmux would go before it has been asked.
@@ -99,8 +98,6 @@ def end(slurm: Slurm, lease_seconds: int, generation: Generation, job: int | Non
     :param job: its job. None: not known.
     :raises HookError: it goes on to show signs of life, or that is not known.
     """
-    if generation.report().ended:
-        return
     begun = time.monotonic()
     with suppress(SlurmError):  # it ends all the same, only later
         cancel(slurm, job)
