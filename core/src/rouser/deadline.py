@@ -44,11 +44,12 @@ def slices(seconds: float | None) -> Iterator[float]:
     A signal that arrives between Python's look for one and the wait ends no wait, and is acted upon only after it;
     so the main thread must never wait for long at a time, or Ctrl-C could be without effect for as long.
     """
+    longest = _LONGEST_WAIT if threading.current_thread() is threading.main_thread() else _UNBOUNDED
     give_up = None if seconds is None else time.monotonic() + seconds
     while True:
-        left = _LONGEST_WAIT if give_up is None else give_up - time.monotonic()
-        yield max(0.0, min(_LONGEST_WAIT, left))
-        if left <= _LONGEST_WAIT and give_up is not None:
+        left = longest if give_up is None else give_up - time.monotonic()
+        yield max(0.0, min(longest, left))
+        if left <= longest and give_up is not None:
             return
 
 
