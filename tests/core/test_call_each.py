@@ -8,7 +8,7 @@ import time
 import pytest
 
 from rouser import time_left
-from rouser.deadline import DeadlineExceededError, call_each_within, call_within
+from rouser.deadline import DeadlineExceededError, call_each_within, call_within, slices
 
 
 def raiser():
@@ -90,3 +90,15 @@ def test_a_signal_that_ends_no_wait_is_acted_upon_at_once_all_the_same(wait):
     finally:
         over.set()
         signal.signal(signal.SIGINT, usual)
+
+
+def test_the_thread_of_a_call_that_failed_makes_the_next_one():
+    before = call_within(5, threading.get_ident)
+    with pytest.raises(ValueError, match="broken"):
+        call_within(5, raiser)
+    assert call_within(5, threading.get_ident) == before
+
+
+def test_only_the_main_thread_must_look_for_signals_while_it_waits():
+    assert next(slices(60)) < 1
+    assert call_within(5, lambda: next(slices(60))) > 50

@@ -25,10 +25,10 @@ def destroy(handle: Handle) -> None:
 
     :raises HookError: something of it is still there, or that is not known.
     """
-    launch.sweep()
     panes = find_with_company(handle)
     if not panes and left_nothing(handle.agent, handle.token):
         return
+    launch.sweep()
     if any(pane.adopted for pane in panes if pane.token == handle.token):
         release(handle, panes)
         return
