@@ -1,7 +1,5 @@
 """Waiting for an agent that was started, and seeing words to it: handed over, accepted, durable, or why not."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple

@@ -6,8 +6,6 @@ https://packaging.python.org/en/latest/specifications/entry-points/; the tests h
 ``importlib.metadata``, which is still used for entries of ``sys.path`` that are no directories.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import sys

@@ -1,7 +1,5 @@
 """Keeps the work in workspaces before something could destroy it, and gives it back."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from datetime import timedelta

@@ -4,8 +4,6 @@ The order is what makes a crash harmless. The intent is recorded before the runt
 handle right after, so that at every moment the next command can tell what may be running.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 

@@ -1,7 +1,5 @@
 """Whether sessions' agents still run: true, false, or not known. Not known is never taken for dead."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple

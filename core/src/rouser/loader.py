@@ -1,7 +1,5 @@
 """Entry points into plugins: each loaded, checked and registered, or kept out with the cause on record."""
 
-from __future__ import annotations
-
 import inspect
 import itertools
 import os

@@ -1,7 +1,5 @@
 """Sessions as database rows, and back."""
 
-from __future__ import annotations
-
 import json
 import os
 import zlib

@@ -1,7 +1,5 @@
 """A repository's ``rouser.toml``: found, read once, and told apart into what is harmless and what needs consent."""
 
-from __future__ import annotations
-
 import json
 import os
 import stat

@@ -1,7 +1,5 @@
 """The restore sequence: locate, enrich, gate, workspace, clean up, create, persist, prompt, verify."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress

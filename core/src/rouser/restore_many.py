@@ -1,7 +1,5 @@
 """Restoring many sessions: several at a time, none stopped by another's failure."""
 
-from __future__ import annotations
-
 import queue
 import threading
 import time

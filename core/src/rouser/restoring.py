@@ -1,7 +1,5 @@
 """One restore on its way through the steps: what it works on, what it was asked for, and what it found."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Every change is one transaction that writes the record and appends to the histor
 holds its lock, see :meth:`Store.lock`.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import threading

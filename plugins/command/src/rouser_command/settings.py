@@ -1,7 +1,5 @@
 """What the user may set, parsed into one frozen value."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from enum import StrEnum

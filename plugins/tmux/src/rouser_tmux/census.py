@@ -1,7 +1,5 @@
 """Tell whether anything is left of runtimes whose agents have ended, by one look at all processes."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time

@@ -4,8 +4,6 @@ libtmux has no timeouts, feeds no standard input and takes some 70 ms to import,
 command goes through here; libtmux serves ``rouser doctor`` and, in the tests, as the independent witness.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import time

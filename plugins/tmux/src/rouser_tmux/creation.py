@@ -1,7 +1,5 @@
 """Create the tmux session of an agent, and make sure that the agent was started in it."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import os

@@ -1,7 +1,5 @@
 """The handle of a runtime: what is needed to find it again, and to tell that it is gone."""
 
-from __future__ import annotations
-
 import re
 from typing import Final, NamedTuple
 
@@ -34,7 +32,7 @@ class Handle(NamedTuple):
     socket: str
 
     @classmethod
-    def parse(cls, text: str) -> Handle:
+    def parse(cls, text: str) -> "Handle":
         """Return the handle that ``str`` turned into ``text``.
 
         :raises HookError: no handle turns into that.

@@ -1,7 +1,5 @@
 """Find panes by the marks that rouser puts on them, wherever people renamed or moved them to."""
 
-from __future__ import annotations
-
 import functools
 import os
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 Where there is no ``/proc``, nothing is known of any process: none is said to run, and none is signalled.
 """
 
-from __future__ import annotations
-
 import functools
 import os
 import signal
@@ -24,7 +22,7 @@ _LONGEST_POLL: Final = 0.02
 # What is sent, and how many seconds it gets to work; None stands for the hangup that tmux or the kernel has sent.
 _STEPS: Final = ((None, 1.0), (signal.SIGTERM, 1.5), (signal.SIGKILL, 1.0))
 
-found_ended: Final[dict[Process, float]] = {}
+found_ended: Final[dict["Process", float]] = {}
 """When each process was first found to have ended, by ``time.monotonic``."""
 
 
@@ -51,7 +49,7 @@ class Process(NamedTuple):
     start: str
 
     @classmethod
-    def identify(cls, pid: int) -> Process:
+    def identify(cls, pid: int) -> "Process":
         """Return the process that has this pid now, a zombie included."""
         stat = _read_stat(pid)
         return cls(pid, stat.start if stat else "")
@@ -64,7 +62,7 @@ class Process(NamedTuple):
         found_ended.setdefault(self, time.monotonic())
         return False
 
-    def holds_terminal(self, parent: Process) -> bool:
+    def holds_terminal(self, parent: "Process") -> bool:
         """Return whether it runs as a child of ``parent`` in the terminal that it was started in.
 
         The kernel takes a session's terminal away when whoever holds the other end lets go of that. A False says

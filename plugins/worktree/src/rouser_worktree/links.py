@@ -5,8 +5,6 @@ worktree's private directory ``COMMON/worktrees/ID``, whose ``gitdir`` names ``P
 ``commondir`` names the repository.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import stat
