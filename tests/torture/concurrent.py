@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from support.world import World, new_world
 
 from rouser import ConfigError, MessageNotSentError, SessionBusyError, SessionNotFoundError, SessionNotRestorableError
-from torture.crowding import Clock, timed
+from torture.crowding import Clock, crowding, timed
 from torture.forked import Ended, HungError, once, together, warm_up
 from torture.runners import kill_runners, runners
 from torture.tally import Tally
@@ -54,7 +54,7 @@ def _spawn(world: World, *options: str) -> str:
 
 def _race(tally: Tally, world: World, commands: Sequence[Sequence[str]]) -> list[Ended]:
     try:
-        ended = together(world, commands, seconds=_PATIENCE)
+        ended = together(world, commands, seconds=_PATIENCE * crowding())
     except HungError as error:
         tally.case(NO_DEADLOCK, f"{commands[0]}: {error}")
         return []

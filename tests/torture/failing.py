@@ -181,10 +181,12 @@ def _typed(done: Traced, what: str) -> str | None:
 
 def _examine(lab: Lab, scene: Scene, number: int, before: dict[str, dict[str, object]]) -> Iterator[Finding]:
     lab.wait_until_idle()
-    yield from look(lab, before, removed=scene.removes, work=scene.state != "gone")
+    yield from look(lab, before, removed=scene.removes, work=scene.has_work)
     broken, left = continue_after(lab, scene.next(number), branches=False)
     yield AFTER, broken
     yield CLEAN, left
+    if scene.state == "kept":
+        yield from look(lab, before, removed=False, work=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def together(world: World, commands: Sequence[Sequence[str]], *, seconds: float 
     return ended
 
 
-def once(world: World, *command: str, env: Mapping[str, str] | None = None, seconds: float = 60.0) -> Done:
+def once(world: World, *command: str, env: Mapping[str, str] | None = None, seconds: float = 120.0) -> Done:
     """Run one command to its end."""
     before = world.extra
     world.extra = {**before, **(env or {})}

@@ -33,7 +33,7 @@ _HANGING_HOOK = '#!/bin/sh\nexec sleep 1000 "$0"\n'
 
 def run(tally: Tally, quick: bool) -> None:
     """Try every fault."""
-    host.SLOW_SECONDS = DEADLINE  # in this process and what it forks
+    host.SLOW_SECONDS = DEADLINE * crowding()  # in this process and what it forks
     with _lab() as world:
         _hanging_hook(tally, world)
         _locks(tally, world)

@@ -127,13 +127,12 @@ def _kill(lab: Lab, case: Case) -> list[Finding]:
 
 def _examine(lab: Lab, scene: Scene, number: int, before: dict[str, dict[str, object]], out: str) -> Iterable[Finding]:
     next_ = scene.next(number)
-    work = scene.state != "gone"
     lab.wait_until_idle()
-    yield from look(lab, before, removed=scene.removes, work=work)
+    yield from look(lab, before, removed=scene.removes, work=scene.has_work)
     acknowledged = scene.command == SPAWN and f'"name": "{VICTIM}"' in out
     lost = acknowledged and VICTIM not in lab.records()
     yield ACKNOWLEDGED, f"it said {out!r}, and there is no record" if lost else None
     broken, left = continue_after(lab, next_, branches=True)
     yield NEXT, broken
     yield CLEAN, left
-    yield from look(lab, before, removed=scene.removes or next_.command == REMOVE.command, work=work)
+    yield from look(lab, before, removed=scene.removes or next_.command == REMOVE.command, work=scene.state != "gone")

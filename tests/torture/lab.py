@@ -23,6 +23,7 @@ from support.world import new_world, running
 from rouser.cli.app import COMMANDS, main
 from rouser.entrypoints import installed
 from torture import tracer
+from torture.crowding import crowding
 from torture.syscalls import NUMBERS, Call
 from torture.tracer import Strike, Traced
 
@@ -79,7 +80,11 @@ class Pane:
 
 
 class Lab:
-    """One world, a tmux server that stays, and states to begin from: ``blank``, ``dead``, ``gone``, ``live``."""
+    """One world, a tmux server that stays, and states to begin from.
+
+    ``blank``: no session; ``dead``: no agent runs; ``gone``: nor is there a worktree; ``kept``: the work is in a snapshot
+    only; ``live``: the agent runs.
+    """
 
     def __init__(self) -> None:
         self.world = new_world()
@@ -166,6 +171,11 @@ class Lab:
         self._save("dead")
         shutil.rmtree(self.workspace(VICTIM))
         self._save("gone")
+        self.begin("dead")
+        self.world.git("add", "unfinished", cwd=self.workspace(VICTIM))
+        self._must("snapshot", VICTIM)
+        self.world.git("reset", "--quiet", "--hard", cwd=self.workspace(VICTIM))
+        self._save("kept")
 
     def _must(self, *arguments: str) -> None:
         done = self.rouser(*arguments)
@@ -246,8 +256,9 @@ class Lab:
         wait_for(lambda: not any(self._helpers()), "all helpers have ended")
         files = list((self.home / "launch").glob("*.sh"))
         if files:
+            waited = _SHELL_SECONDS * crowding()
             written = max(file.stat().st_mtime for file in files)
-            wait_for(lambda: time.time() > written + _SHELL_SECONDS, "no shell can be about to read its file")
+            wait_for(lambda: time.time() > written + waited, "no shell can be about to read its file")
 
     def _helpers(self) -> Iterator[int]:
         root = str(self.world.root).encode()

@@ -37,8 +37,8 @@ _PARTS = 4
 
 def run(tally: Tally, quick: bool) -> None:
     """Let each hook breach the contract in each way, in the commands that call it."""
-    host.SLOW_SECONDS = DEADLINE  # in this process and what it forks
-    loader._IMPORT_SECONDS = 1.0
+    host.SLOW_SECONDS = DEADLINE * crowding()  # in this process and what it forks
+    loader._IMPORT_SECONDS = crowding()
     world = new_world()
     try:
         warm_up(world)
@@ -161,7 +161,7 @@ def _try_each(world: World, cases: list[tuple[str, str, str]], tally: Tally) -> 
 
 def _try(tally: Tally, world: World, command: str, hook: str, breach: str) -> None:
     where = f"{command}, {hook} {breach}"
-    deadline = str(DEADLINE if breach == "hangs" else 20)
+    deadline = str(DEADLINE * crowding() if breach == "hangs" else 20)
     env = {"ROGUE_HOOK": hook, "ROGUE_BREACH": breach, "ROUSER_HOOK_TIMEOUT": deadline}
     try:
         done = once(world, *_COMMANDS[command], env=env, seconds=_PATIENCE * crowding())
@@ -210,7 +210,7 @@ def _lingering(tally: Tally, world: World) -> None:
         env = {"ROGUE_HOOK": hook, "ROGUE_BREACH": LINGERS, "PYTHONPATH": path}
         where = f"{command}, {hook} {LINGERS}"
         try:
-            done = world.run(*_COMMANDS[command], env=env, timeout=20)
+            done = world.run(*_COMMANDS[command], env=env, timeout=20 * crowding())
         except subprocess.TimeoutExpired:
             tally.case(SURVIVES, f"{where}: the process does not end")
             continue

@@ -102,7 +102,7 @@ def _kill(tally: Tally, world: World, where: str, source: str) -> None:
         return
     identity = done.json["id"]
     if _UP in source:
-        wait_for(lambda: "up" in once(world, "logs", identity).out, f"{where} is up", 30)
+        wait_for(lambda: "up" in once(world, "logs", identity).out, f"{where} is up")
     with timed() as clock:
         done = once(world, "kill", identity)
     left = runners(identity)

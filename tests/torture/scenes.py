@@ -40,6 +40,11 @@ class Scene:
     nexts: tuple[Next, ...]
 
     @property
+    def has_work(self) -> bool:
+        """Whether the victim has work that is not committed from the beginning."""
+        return self.state not in {"gone", "kept"}
+
+    @property
     def removes(self) -> bool:
         """Whether it removes the session."""
         return self.command[0] == "rm"
@@ -50,6 +55,7 @@ class Scene:
 
 
 _RESTORE = Next(("restore", VICTIM), (0, 7), runs=True)
+_PUT_BACK = Next(("snapshots", "restore", VICTIM, "1"))
 REMOVE = Next(("rm", "--force", VICTIM))
 
 SCENES = (
@@ -58,5 +64,6 @@ SCENES = (
     Scene("a restore with its worktree", "gone", _RESTORE.command, (_RESTORE, REMOVE)),
     Scene("a send", "live", ("send", VICTIM, "hello"), (Next(("send", VICTIM, "hello"), runs=True),)),
     Scene("a kill", "live", ("kill", VICTIM), (Next(("kill", VICTIM)), _RESTORE)),
+    Scene("putting a snapshot back", "kept", _PUT_BACK.command, (_PUT_BACK,)),
     Scene("an rm", "live", REMOVE.command, (REMOVE, Next(("restore", VICTIM), (0, 7, 9), runs=True))),
 )

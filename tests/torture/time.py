@@ -14,6 +14,7 @@ from typing import Any
 from support.waiting import wait_for
 from support.world import World, new_world, running
 
+from torture.crowding import crowding
 from torture.forked import once, warm_up
 from torture.runners import all_runners, kill_runners, runners
 from torture.servers import stopped
@@ -151,12 +152,12 @@ def _stand_still(tally: Tally, world: World, command: str, step: str) -> None:
     strike = {"STRIKE": step, "STRIKE_RUN": "kill -STOP $PPID", "ROUSER_HOOK_TIMEOUT": "2", "PYTHONPATH": path}
     process = world.start(*argv, env=strike)
     with suppress(AssertionError):  # not every step is one of each command's
-        wait_for(lambda: not running(process.pid) or stopped(process.pid), "rouser stands still or has ended", 30)
+        wait_for(lambda: not running(process.pid) or stopped(process.pid), "rouser stands still or has ended")
     if running(process.pid):
         asleep = time.monotonic() + 2.5
         wait_for(lambda: time.monotonic() > asleep, "it stood still for longer than its deadline")
         process.send_signal(signal.SIGCONT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60 * crowding())
     where = f"{command}, {step}"
     code = process.returncode
     tally.check(SUSPENDED, 0 <= code < 70 and code != 2, f"{where}: exit code {code}: {err.strip()}")

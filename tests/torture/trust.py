@@ -15,6 +15,7 @@ from rouser.config import load_config
 from rouser.errors import RouserError
 from rouser.repository_file import read_repository_file
 from rouser.trust import trust
+from torture.crowding import crowding
 from torture.tally import Tally
 
 TITLE = "hostile repository files without the user's consent"
@@ -115,7 +116,7 @@ def _spawn_all(tally: Tally, repository: Path, canary: Path, files: list[bytes])
 def _spawn(repository: Path) -> None:
     options = ["--repo", str(repository), "--agent", "command", "--runtime", "process", "--workspace", "worktree"]
     command = [sys.executable, "-m", "rouser", "spawn", "x", *options]
-    subprocess.run(command, capture_output=True, check=False, timeout=_SECONDS)
+    subprocess.run(command, capture_output=True, check=False, timeout=_SECONDS * crowding())
 
 
 def _appears(canary: Path) -> bool:
