@@ -127,7 +127,7 @@ class _Sequence:
         self.committed = self.files()
 
     def _snapshot(self) -> None:
-        self.must(KEPT, "snapshot", "work")
+        self.must(KEPT, "snapshot", self.chance.choice(["work", "--all"]))
         self._note()
 
     def _snapshot_killed(self) -> None:
