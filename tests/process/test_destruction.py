@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rouser_process.family import Family
 from rouser_process.handle import Handle
 
 SECONDS = 20.0  # less than what never ends; how long it takes is measured by the torture
@@ -134,6 +135,20 @@ def test_a_runtime_whose_name_begins_alike_is_not_touched(world, destroy):
     longer = world.create(name="proj-10")
     destroy(world.create(name="proj-1"))
     assert world.runtime.runtime_is_alive(longer)
+
+
+def test_one_that_was_born_between_two_looks_is_ended(world, destroy, runs, monkeypatch):
+    living, looks = Family.living, []
+
+    def misses(family):
+        looks.append(family)
+        return [] if len(looks) == 2 else living(family)
+
+    monkeypatch.setattr(Family, "living", misses)
+    handle = world.create(["/bin/sh", "-c", "trap '' HUP TERM; while :; do sleep 1; done"])
+    destroy(handle)
+    assert len(looks) > 2
+    assert not runs(Handle.parse(handle).agent.pid)
 
 
 def test_what_cannot_be_removed_is_an_error(world, refused, monkeypatch):

@@ -41,7 +41,7 @@ def run(tally: Tally, quick: bool) -> None:
     boundaries = [partial(_kill_at_hook, case=case) for one in surveyed for case in one.boundaries]
     tries: list[Callable[[Lab], Iterable[Finding]]] = kills[::_QUICK_STEP] if quick else [*kills]
     tries += boundaries[:: _QUICK_STEP // 3] if quick else boundaries
-    tries += [partial(testify, scene=one.scene, known=one.changes) for one in surveyed[:: 3 if quick else 1]]
+    tries += [partial(_overlooked, scene=scene) for scene in SCENES[:: 3 if quick else 1]]
     count(tally, tries, lambda lab, attempt: attempt(lab), Lab)
 
 
@@ -49,29 +49,26 @@ def run(tally: Tally, quick: bool) -> None:
 class _Survey:
     """What a scene can suffer.
 
-    :ivar changes: the calls that change something.
-    :ivar kills: a kill at each of these: of all, and where a child is at work also of one of the two.
+    :ivar kills: a kill at each call that changes something: of all, and where a child is at work also of one of the
+        two.
     :ivar boundaries: the numbers of the moments before and after hook calls.
     """
 
-    scene: Scene
-    changes: list[Call]
     kills: list[Case]
     boundaries: list[tuple[Scene, int]]
 
 
 def _survey(lab: Lab, scene: Scene) -> _Survey:
-    found = changes(lab, scene)
     kills = [
         Case(scene, number, victims)
-        for number, call in enumerate(found)
+        for number, call in enumerate(changes(lab, scene))
         for victims in ((Kill.ALL,) if call.own else (Kill.ALL, Kill.COMMAND, Kill.CALLER))
     ]
     lab.begin(scene.state)
     done, boundaries = lab.killed_at_hook(scene.command, -1)
     if done.code or not boundaries:
         raise RuntimeError(f"{scene.name}: {done.err}")
-    return _Survey(scene, found, kills, [(scene, number) for number in range(len(boundaries))])
+    return _Survey(kills, [(scene, number) for number in range(len(boundaries))])
 
 
 def _kill_at_hook(lab: Lab, case: tuple[Scene, int]) -> list[Finding]:
@@ -83,6 +80,10 @@ def _kill_at_hook(lab: Lab, case: tuple[Scene, int]) -> list[Finding]:
     return [
         (promise, broken and f"{what}: {broken}") for promise, broken in _examine(lab, scene, number, before, done.out)
     ]
+
+
+def _overlooked(lab: Lab, scene: Scene) -> list[Finding]:
+    return testify(lab, scene, changes(lab, scene))
 
 
 def changes(lab: Lab, scene: Scene) -> list[Call]:

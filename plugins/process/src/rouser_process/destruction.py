@@ -26,7 +26,8 @@ def destroy(handle: Handle) -> None:
         handle.supervisor.send(signal.SIGKILL)
         if not wait_until_gone([handle.supervisor], 1.0):
             survivors.append(handle.supervisor)
-    survivors = [process for process in {*survivors, *family.living()} if process.runs()]
+    survivors += family.kill()  # one that was born between two looks was in neither
+    survivors = [process for process in set(survivors) if process.runs()]
     if survivors:
         pids = " ".join(str(process.pid) for process in sorted(survivors, key=lambda process: process.pid))
         raise HookError(f"processes of {handle.name} survived even being killed: {pids}; see ps -o pid,stat,args")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from rouser import RUNTIME_VARIABLE, find_daemons, time_left
@@ -47,8 +47,18 @@ class Family:
 
         :returns: those that run nevertheless.
         """
+        return self._end(_STEPS)
+
+    def kill(self) -> list[Process]:
+        """Kill the members; 1 s at most.
+
+        :returns: those that run nevertheless.
+        """
+        return self._end(_STEPS[-1:])
+
+    def _end(self, steps: Sequence[tuple[signal.Signals, float]]) -> list[Process]:
         members = self.living()
-        for number, seconds in _STEPS:
+        for number, seconds in steps:
             give_up = time.monotonic() + min(seconds, time_left())
             sent: set[Process] = set()
             while members and time.monotonic() < give_up:
