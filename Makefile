@@ -22,6 +22,7 @@ SLURM_ROUNDS ?= 2
 
 PARTS ?=
 QUICK ?=
+AGAIN ?=
 
 .PHONY: demo test test-agents test-slurm bench-slurm drill torture bench bench-compare lint docs format wheels clean git npm tmux slurm strace
 .DEFAULT_GOAL := demo
@@ -47,8 +48,8 @@ test-slurm: $(READY) git tmux slurm  ## Run the tests of the Slurm runtime, and 
 bench-slurm: $(READY) git tmux slurm  ## Time a hundred sessions on a private cluster against plain Slurm.
 	cd tests && ../$(BIN)/python -m slurm.bench
 
-torture: $(READY) git tmux strace  ## Break everything, everywhere, and count; PARTS="a b" chooses, QUICK=1 tries a few of each.
-	cd tests && ../$(BIN)/python -m torture $(if $(QUICK),--quick) $(PARTS)
+torture: $(READY) git tmux strace  ## Break everything, everywhere, and count; PARTS="a b" chooses, QUICK=1 tries a few of each, AGAIN=1 tries what broke twice.
+	cd tests && ../$(BIN)/python -m torture $(if $(QUICK),--quick) $(if $(AGAIN),--again) $(PARTS)
 
 bench: $(READY) git tmux $(BENCH_READY)  ## Measure against floors and peers; ARGS="--quick startup one" chooses.
 	$(BIN)/python -m bench $(ARGS)

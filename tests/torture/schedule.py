@@ -47,6 +47,11 @@ class Outcome:
     seconds: float
     computed: float
 
+    @property
+    def violations(self) -> int:
+        """How often a promise was broken."""
+        return sum(len(count.violations) for count in self.tally.counts.values())
+
 
 def run_parts(parts: Sequence[str], *, quick: bool) -> Iterator[Outcome]:
     """Run each part in a process of its own, and yield what it did as soon as it ends."""
