@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -121,6 +122,19 @@ def test_a_node_without_power_is_unknown_until_slurm_gives_it_up_and_then_restor
     finally:
         cluster.start_node(node)
         wait_for(lambda: cluster.states().get(node) in {"idle", "mix"}, "the node is back", cluster.describe)
+
+
+def test_a_session_comes_back_after_its_node_was_rebooted(world, cluster):
+    session, begun = world.spawn("fix it")["id"], time.monotonic()
+    job = job_of(seen(world, session))
+    node = cluster.run("squeue", "-h", "-j", job, "-o", "%N")
+    # Of one that began within MessageTimeout and BatchStartTimeout, Slurm believes that it may not have started yet.
+    wait_for(lambda: time.monotonic() - begun > 16, "the job is old enough")
+    cluster.kill(node)
+    kill_at_once({*cluster.processes_of(job), *pids_of(f"SLURM_JOB_ID={job}\0", str(cluster.root))})
+    cluster.start_node(node)
+    wait_until_gone(world, session, 90)
+    restored(world, session)
 
 
 def test_a_copy_that_cannot_reach_its_lease_ends_itself(world, cluster):
