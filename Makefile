@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-DISTRIBUTIONS := core plugins/tmux plugins/worktree plugins/claude_code plugins/command plugins/process plugins/clone plugins/codex plugins/gemini plugins/slurm
+DISTRIBUTIONS := core plugins/tmux plugins/worktree plugins/claude_code plugins/command plugins/process plugins/clone plugins/codex plugins/gemini plugins/opencode plugins/slurm
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 BENCH_READY := .cache/bench/.ready
@@ -16,6 +16,8 @@ CODEX_VERSION := 0.171.0
 CODEX := .cache/agents/codex-$(CODEX_VERSION)/codex
 GEMINI_VERSION := 0.61.0
 GEMINI := .cache/agents/gemini-$(GEMINI_VERSION)/gemini
+OPENCODE_VERSION := 1.18.33
+OPENCODE := .cache/agents/opencode-$(OPENCODE_VERSION)/opencode
 INSTALL := npm install --silent --no-audit --no-fund --no-save --ignore-scripts
 ROUNDS ?= 100
 SLURM_ROUNDS ?= 2
@@ -33,8 +35,9 @@ demo: $(READY) git  ## Watch terminated sessions come back.
 test: $(READY) git tmux  ## Run all tests.
 	$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
-test-agents: $(READY) git tmux $(CLIENT) $(CODEX) $(GEMINI)  ## Run the tests with real clients, against stand-ins for their APIs.
+test-agents: $(READY) git tmux $(CLIENT) $(CODEX) $(GEMINI) $(OPENCODE)  ## Run the tests with real clients, against stand-ins for their APIs.
 	ROUSER_TEST_CLAUDE=$(abspath $(CLIENT)) ROUSER_TEST_CODEX=$(abspath $(CODEX)) ROUSER_TEST_GEMINI=$(abspath $(GEMINI)) \
+	ROUSER_TEST_OPENCODE=$(abspath $(OPENCODE)) \
 	    $(BIN)/python tests/agents/isolate.py $(BIN)/pytest -n 2 tests/agents $(ARGS)
 
 drill: $(READY) git tmux $(CLIENT)  ## Crash and restore sessions of the real Claude Code, ROUNDS=100 times.
@@ -112,6 +115,10 @@ $(CODEX): | npm
 $(GEMINI): | npm
 	$(INSTALL) --prefix $(@D) "@google/gemini-cli@$(GEMINI_VERSION)"
 	cd $(@D) && ln -sf node_modules/.bin/gemini gemini
+
+$(OPENCODE): | npm
+	$(INSTALL) --prefix $(@D) "opencode-$$(node -p 'process.platform + "-" + process.arch')@$(OPENCODE_VERSION)"
+	cd $(@D) && ln -sf node_modules/opencode-*/bin/opencode opencode
 
 # The wheels of what the distributions depend on are kept, so that tests can fill clean environments offline.
 $(READY): pyproject.toml core/pyproject.toml $(wildcard plugins/*/pyproject.toml)

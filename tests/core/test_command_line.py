@@ -163,6 +163,7 @@ class TestImports:
         "rouser_clone",
         "rouser_gemini",
         "rouser_codex",
+        "rouser_opencode",
         "libtmux",
         "git",
     )

@@ -24,9 +24,10 @@ DISTRIBUTIONS = (
     "plugins/clone",
     "plugins/gemini",
     "plugins/codex",
+    "plugins/opencode",
 )
 
-MORE = ("rouser-codex", "rouser-gemini")
+MORE = ("rouser-codex", "rouser-gemini", "rouser-opencode")
 
 THIRD_PARTY = '''
 """A runtime that needs nothing: a process of its own session, its input a named pipe."""
@@ -133,7 +134,8 @@ def clean() -> Iterator[Path]:
 def test_a_strangers_runtime_serves_by_name_alone(clean: Path, world: World) -> None:
     world.extra |= {"PATH": f"{clean}:/usr/bin:/bin", "JOBS": str(world.root / "jobs"), "ROUSER_RUNTIME": "jobs"}
     listed = {item["name"]: item for item in world.ok("plugins", "--json").json}
-    assert set(listed) == {"claude-code", "clone", "gemini", "codex", "command", "jobs", "process", "tmux", "worktree"}
+    agents = {"claude-code", "codex", "command", "gemini", "opencode"}
+    assert set(listed) == agents | {"clone", "jobs", "process", "tmux", "worktree"}
     assert listed["jobs"] == {
         "name": "jobs",
         "kinds": ["runtime"],

@@ -48,12 +48,14 @@ class World:
     :ivar extra: what its commands have in their environment besides.
     :ivar uid: the user whom forked commands run as. None: the one who runs the tests.
     :ivar cwd: where forked commands run. None: in the repository.
+    :ivar patience: seconds that a command may take.
     """
 
     root: Path
     extra: dict[str, str] = field(default_factory=dict)
     uid: int | None = None
     cwd: Path | None = None
+    patience: float = 60
 
     @property
     def socket(self) -> Path:
@@ -130,10 +132,10 @@ class World:
             **options,
         )
 
-    def run(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 60) -> Done:
+    def run(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float | None = None) -> Done:
         """Run the command to its end."""
         process = self.start(*arguments, env=dict(env or {}))
-        out, err = process.communicate(timeout=timeout)
+        out, err = process.communicate(timeout=timeout or self.patience)
         return Done(process.returncode, out, err)
 
     def ok(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:

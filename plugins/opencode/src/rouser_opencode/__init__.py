@@ -1,0 +1,3 @@
+"""The opencode plugin of rouser."""
+
+__version__ = "0.1.0"

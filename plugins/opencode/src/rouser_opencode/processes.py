@@ -1,0 +1,141 @@
+"""The client's live processes: which conversation each was started for, and whether it has the database open.
+
+Read from ``/proc``: where there is none, no process is found.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+_PROGRAM: Final = "opencode"
+_OPTIONS: Final = ("--session", "-s")
+_PATIENCE: Final = 2.0  # seconds for each signal to take effect
+_FIRST_WORDS: Final = 4  # a shell and what it is to do may come first, or an interpreter
+_QUOTING: Final = ("tmux",)  # a server shows the command that it was started for as its own
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Client:
+    """A live process of the client, or of the shell that is about to become one.
+
+    :ivar pid: its process id.
+    :ivar conversation_id: the conversation that its arguments name; empty when they name none.
+    :ivar is_up: whether it has come far enough to have the database open.
+    """
+
+    pid: int
+    conversation_id: str
+    is_up: bool
+
+    @property
+    def directory(self) -> str:
+        """Where it runs; empty when it has ended."""
+        with suppress(OSError):
+            return str(Path(f"/proc/{self.pid}/cwd").readlink())
+        return ""
+
+    @property
+    def started(self) -> datetime | None:
+        """When it was started, in UTC; None when it has ended. Field 22 of its ``stat``, see proc_pid_stat(5)."""
+        with suppress(OSError):
+            ticks = int(Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[19])
+            age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+            return datetime.fromtimestamp(time.time() - age, UTC)
+        return None
+
+
+def can_be_seen() -> bool:
+    """Return whether this system tells which processes run."""
+    return Path("/proc/self/cmdline").exists()
+
+
+def live(database: Path) -> Iterator[Client]:
+    """Yield the live processes, those that began first first.
+
+    :param database: the client's database.
+    """
+    for entry in sorted(Path("/proc").glob("[0-9]*"), key=lambda entry: int(entry.name)):
+        with suppress(OSError):  # ended meanwhile, or another user's
+            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            if _is_client(words) and not (entry / "comm").read_text().startswith(_QUOTING):
+                yield Client(
+                    pid=int(entry.name),
+                    conversation_id=_named(words),
+                    is_up=_has_open(entry, os.path.realpath(database)),
+                )
+
+
+def of_conversation(database: Path, conversation_id: str) -> list[Client]:
+    """Return the live processes that were started for a conversation, those that began first first."""
+    return [client for client in live(database) if client.conversation_id == conversation_id]
+
+
+def end_of_session(database: Path, session_id: str, conversation_id: str) -> None:
+    """End the processes that rouser started for a session's conversation, and return when they are gone.
+
+    A client whose terminal was taken away needs seconds to end on a busy machine, and nobody can reach it any more.
+
+    :raises OSError: one does not end.
+    """
+    for client in of_conversation(database, conversation_id):
+        if is_of_session(client, session_id):
+            _end(client, session_id)
+
+
+def is_of_session(client: Client, session_id: str) -> bool:
+    """Return whether rouser started the process for a session, by its environment."""
+    mark = f"ROUSER_SESSION_ID={session_id}".encode()
+    try:
+        return mark in Path(f"/proc/{client.pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def _end(client: Client, session_id: str) -> None:
+    import select
+    import signal  # both are needed only where something is left
+
+    try:
+        descriptor = os.pidfd_open(client.pid)
+    except ProcessLookupError:
+        return
+    try:
+        if not is_of_session(client, session_id):
+            return  # the pid is another's by now
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(descriptor, number)
+            if select.select([descriptor], [], [], _PATIENCE)[0]:
+                return
+    finally:
+        os.close(descriptor)
+    raise OSError(f"process {client.pid} does not end")
+
+
+def _is_client(words: Sequence[str]) -> bool:
+    return any(word.rpartition("/")[2].startswith(_PROGRAM) for word in words[:_FIRST_WORDS])
+
+
+def _has_open(entry: Path, database: str) -> bool:
+    with suppress(OSError):
+        for descriptor in (entry / "fd").iterdir():
+            with suppress(OSError):
+                if str(descriptor.readlink()) == database:
+                    return True
+    return False
+
+
+def _named(words: Sequence[str]) -> str:
+    """Return the conversation that a command line of the client names; empty when it names none."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        option, is_joined, value = word.partition("=")
+        if option in _OPTIONS:
+            return value if is_joined else following
+    return ""
