@@ -14,7 +14,8 @@ HERE = Path(__file__).parent
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
-            item.add_marker(pytest.mark.timeout(300))
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(300))
             if not CLIENT and item.path.parent == HERE:  # the other clients have a directory of their own
                 item.add_marker(pytest.mark.skip(reason="needs the real client: make test-agents"))
 

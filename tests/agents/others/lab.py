@@ -14,6 +14,9 @@ from agents.others.serving import Request, StandIn
 from support.waiting import wait_for
 from support.world import Done, World, new_world, running
 
+# Seconds for what takes these clients a few on an idle machine, and ever so much longer on a busy one.
+PATIENCE = 240
+
 
 @dataclass
 class OtherLab:
@@ -77,14 +80,14 @@ class OtherLab:
                 (item for item in list(self.api.requests) if item.carries_prompt and item.said[-1] == text), None
             )
 
-        return wait_for(found, f"a request with {text!r:.60} arrived", 90)
+        return wait_for(found, f"a request with {text!r:.60} arrived", PATIENCE)
 
     def activity(self, session: dict[str, Any]) -> str:
         return str(self.world.show(session["id"])["activity"])
 
     def idle(self, session: dict[str, Any]) -> None:
         """Wait until the session's client has nothing to do."""
-        wait_for(lambda: self.activity(session) in {"ready", "idle"}, "the client is at rest", 90)
+        wait_for(lambda: self.activity(session) in {"ready", "idle"}, "the client is at rest", PATIENCE)
 
     def kill_session(self, session: dict[str, Any]) -> None:
         """End the client the hard way, and wait until it is gone."""

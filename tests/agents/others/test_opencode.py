@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from agents.others.completions import CompletionsApi
-from agents.others.lab import OtherLab, new_lab
+from agents.others.lab import PATIENCE, OtherLab, new_lab
 from support.waiting import wait_for
 
 OPENCODE = os.environ.get("ROUSER_TEST_OPENCODE", "")
@@ -75,6 +75,22 @@ def lab() -> Iterator[OtherLab]:
         yield made
 
 
+def say_by_hand(lab: OtherLab, cwd: Path, words: str) -> int:
+    """Start a client as a person would, and say something to it once it can be spoken to; return its pid."""
+    pid = lab.by_hand("mine", cwd)
+
+    def shows(*expected: str) -> bool:
+        screen = lab.world.tmux("capture-pane", "-p", "-t", "=mine:")
+        return all(text in screen for text in expected)
+
+    wait_for(lambda: shows("Ask anything", "m stand-in"), "its first page is there", PATIENCE)
+    lab.world.tmux("send-keys", "-t", "=mine:", "-l", words)
+    wait_for(lambda: shows(words), "the words are there", PATIENCE)
+    lab.world.tmux("send-keys", "-t", "=mine:", "Enter")
+    lab.request(words)
+    return pid
+
+
 def pinned(session: dict[str, object]) -> str:
     return "ses_" + str(session["id"]).replace("-", "")
 
@@ -87,7 +103,7 @@ def test_a_killed_client_comes_back_in_its_own_conversation_and_the_prompt_is_no
     lab.request("fix the flaky test")
     lab.idle(session)
     lab.kill_session(session)
-    wait_for(lambda: lab.world.show(session["id"])["status"] == "terminated", "it has exited")
+    wait_for(lambda: lab.world.show(session["id"])["status"] == "terminated", "it has exited", PATIENCE)
 
     restored = lab.restore(session)
     assert (restored["resumed"], restored["prompt_sent"]) == (True, False)
@@ -100,7 +116,7 @@ def test_a_killed_client_comes_back_in_its_own_conversation_and_the_prompt_is_no
 
 def test_of_two_in_one_repository_and_one_by_hand_each_goes_on_with_its_own(lab: OtherLab) -> None:
     first = lab.spawn("task one")
-    lab.by_hand("mine", Path(first["workspace_path"]), "--prompt", "by hand")
+    say_by_hand(lab, Path(first["workspace_path"]), "by hand")
     second = lab.spawn("task two")
     for session in (first, second):
         lab.idle(session)
@@ -127,14 +143,11 @@ def test_a_client_that_was_killed_before_its_prompt_gets_it_at_the_restore(lab: 
 
 
 def test_a_conversation_by_hand_is_discovered_and_adopted_into_another_directory(lab: OtherLab) -> None:
-    mine = lab.spawn("make the client ready")  # the first start of all may not send what --prompt says
-    lab.idle(mine)
-    pid = lab.by_hand("mine", lab.world.repository, "--prompt", "by hand")
-    lab.request("by hand")
+    pid = say_by_hand(lab, lab.world.repository, "by hand")
     live = discovered(lab, "by hand")
     assert live["pid"] == pid
     lab.world.kill_server()
-    wait_for(lambda: not lab.clients(), "the clients are gone", 30)
+    wait_for(lambda: not lab.clients(), "the clients are gone", PATIENCE)
     assert discovered(lab, "by hand")["alive"] is False
     (adopted,) = lab.world.ok("adopt", live["id"], "--worktree", "--json").json
     assert lab.restore(adopted)["resumed"] is True
@@ -168,7 +181,7 @@ def test_prompts_and_messages_arrive_as_they_are(lab: OtherLab) -> None:
         path.write_text(text)
         done = lab.world.run("send", session["id"], "--file", str(path))
         assert done.code == 0, (name, done.err)
-    wait_for(lambda: texts_of(lab) == ["x" * 1_000_000, *TRICKY.values()], "all have arrived", 60)
+    wait_for(lambda: texts_of(lab) == ["x" * 1_000_000, *TRICKY.values()], "all have arrived", PATIENCE)
     reads = [item.body["messages"][-1] for item in lab.api.requests if item.body["messages"][-1]["role"] == "tool"]
     assert len(reads) == 2  # of the prompt and of the escape sequence; it did not ask whether it may
     assert all(text.count("x") > 1_000 or "red" in text for text in map(json.dumps, reads))
@@ -188,7 +201,7 @@ def texts_of(lab: OtherLab) -> list[str]:
 def test_activity_follows_the_client_and_nothing_is_typed_into_a_busy_one(lab: OtherLab) -> None:
     session = lab.spawn("ANSWER-HANG")
     lab.request("ANSWER-HANG")
-    wait_for(lambda: lab.activity(session) == "active", "it is active")
+    wait_for(lambda: lab.activity(session) == "active", "it is active", PATIENCE)
     done = lab.world.run("send", session["id"], "--wait", "1", "more")
     assert done.code == 15
     assert "nothing was typed" in done.err
@@ -197,13 +210,13 @@ def test_activity_follows_the_client_and_nothing_is_typed_into_a_busy_one(lab: O
     lab.idle(session)
     failed = lab.send(session, "ANSWER-FAIL")
     assert failed.code == 0, failed.err
-    wait_for(lambda: lab.activity(session) == "blocked", "it is blocked")
+    wait_for(lambda: lab.activity(session) == "blocked", "it is blocked", PATIENCE)
 
 
 def test_a_question_for_a_permission_is_reported_and_left_to_the_person(lab: OtherLab) -> None:
     configure(lab, permission={"bash": "ask"})
     session = lab.spawn("ANSWER-RUN")
-    wait_for(lambda: "Permission required" in lab.world.ok("logs", session["id"]).out, "it asks", 90)
+    wait_for(lambda: "Permission required" in lab.world.ok("logs", session["id"]).out, "it asks", PATIENCE)
     done = lab.world.run("send", session["id"], "--wait", "5", "more")
     assert done.code == 15
     assert "asks for a permission" in done.err
