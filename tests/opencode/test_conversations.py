@@ -6,7 +6,6 @@ import os
 import sqlite3
 import uuid
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -202,7 +201,7 @@ def test_a_client_that_is_gone_has_exited_and_one_that_is_being_started_has_not(
     assert activity.detect(session, path) is None
     later = datetime.now(UTC) + timedelta(seconds=11)
     assert activity.detect(session, path, later) is ActivityState.EXITED
-    assert activity.detect(replace(session, id=str(uuid.uuid4())), path, later) is None
+    assert activity.detect(session._replace(id=str(uuid.uuid4())), path, later) is None
 
 
 def test_conversations_are_discovered_newest_first_and_empty_ones_and_sub_agents_are_not(path, kept, client, tmp_path):

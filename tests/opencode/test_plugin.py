@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,9 +42,9 @@ def test_the_first_start_imports_a_conversation_with_the_pinned_id(make_session,
 def test_a_resumed_one_is_imported_again_only_to_move_it(make_session, agent, kept, tmp_path):
     session = make_session()
     kept.converse(id_of(session), session.workspace_path, "fix it")
-    session = replace(session, conversation=Conversation(id=id_of(session), evidence=Evidence.PINNED))
+    session = session._replace(conversation=Conversation(id=id_of(session), evidence=Evidence.PINNED))
     assert agent.agent_restore_command(session) == ["opencode", "--session", id_of(session)]
-    session = replace(session, workspace_path=tmp_path / "moved")
+    session = session._replace(workspace_path=tmp_path / "moved")
     agent.agent_starting(session, "")
     command = agent.agent_restore_command(session)
     assert command[-2:] == ["--session", id_of(session)]
