@@ -195,6 +195,15 @@ def test_what_was_just_said_makes_it_active_and_silence_idle(path, kept, make_se
     assert activity.detect(session, path, datetime.now(UTC) + timedelta(minutes=6)) is ActivityState.IDLE
 
 
+def test_what_was_just_said_keeps_it_from_being_ready_though_the_screen_does_not_show_it_yet(path, kept, make_session):
+    session = make_session()
+    kept.converse(id_of(session), session.workspace_path, "fix it")
+    assert not activity.is_taking_in(session, path)
+    kept.say(id_of(session), "go on")
+    assert activity.is_taking_in(session, path)
+    assert not activity.is_taking_in(session, path, datetime.now(UTC) + timedelta(seconds=21))
+
+
 def test_a_client_that_is_gone_has_exited_and_one_that_is_being_started_has_not(path, kept, make_session):
     session = make_session()
     kept.converse(id_of(session), session.workspace_path, "fix it")

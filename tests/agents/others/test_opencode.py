@@ -168,6 +168,7 @@ def test_a_conversation_that_another_process_was_started_for_is_refused_naming_i
     lab.idle(session)
     lab.kill_session(session)
     pid = lab.by_hand("mine", Path(session["workspace_path"]), "--session", pinned(session))
+    wait_for(lambda: Path(f"/proc/{pid}/comm").read_text().startswith("opencode"), "it is the client", PATIENCE)
     done = lab.world.run("restore", session["id"])
     assert done.code == 19
     assert f"process {pid}" in done.err
@@ -182,7 +183,7 @@ def test_prompts_and_messages_arrive_as_they_are(lab: OtherLab) -> None:
         done = lab.world.run("send", session["id"], "--file", str(path))
         assert done.code == 0, (name, done.err)
     wait_for(lambda: texts_of(lab) == ["x" * 1_000_000, *TRICKY.values()], "all have arrived", PATIENCE)
-    reads = [item.body["messages"][-1] for item in lab.api.requests if item.body["messages"][-1]["role"] == "tool"]
+    reads = [message for message in lab.api.requests[-1].body["messages"] if message["role"] == "tool"]
     assert len(reads) == 2  # of the prompt and of the escape sequence; it did not ask whether it may
     assert all(text.count("x") > 1_000 or "red" in text for text in map(json.dumps, reads))
     assert lab.made_files() == []

@@ -14,6 +14,9 @@ IDLE_AFTER: Final = timedelta(minutes=5)
 # After a start, the client may not have come far enough to be seen.
 _STARTS_FOR: Final = timedelta(seconds=10)
 
+# A busy client shows that it is, but on a busy machine a while after it has begun.
+_SHOWS_WITHIN: Final = timedelta(seconds=20)
+
 # The client goes on by itself after an answer that ends in one of these.
 _GOES_ON: Final = frozenset({"tool-calls", "unknown"})
 _STOPPED_BY_HAND: Final = "MessageAbortedError"
@@ -44,6 +47,22 @@ def detect(session: Session, path: Path, now: datetime | None = None) -> Activit
     if done is not None:
         return done
     return ActivityState.IDLE if found is not None and now - kept.written >= IDLE_AFTER else ActivityState.READY
+
+
+def is_taking_in(session: Session, path: Path, now: datetime | None = None) -> bool:
+    """Return whether the client has something to do that its screen may not show yet.
+
+    What has been unfinished for longer without showing was given up, without a word in the database.
+
+    :param path: the client's database.
+    :param now: the present, in UTC.
+    :raises HookError: the database cannot be read.
+    """
+    found = database.last(path, conversations.id_of(session))
+    if found is None:
+        return False
+    message, began = found
+    return _is_unfinished(message) and (now or datetime.now(UTC)) - began < _SHOWS_WITHIN
 
 
 def _told_by(message: dict[str, Any], began: datetime, started: datetime | None) -> ActivityState | None:

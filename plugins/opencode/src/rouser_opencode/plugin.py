@@ -124,9 +124,11 @@ class OpencodeAgent(AgentSpec, PluginSpec, SessionEventsSpec):
         return screen.explain(session, output)
 
     @hookimpl
-    def agent_is_ready(self, session: Session, output: str) -> bool | None:  # noqa: ARG002
+    def agent_is_ready(self, session: Session, output: str) -> bool | None:
         """Return whether the client shows its empty input box and is at rest."""
-        return screen.is_at_rest(output)
+        from rouser_opencode import activity
+
+        return screen.is_at_rest(output) and not activity.is_taking_in(session, parse(session.agent_config).database)
 
     @hookimpl
     def agent_message(self, session: Session, message: str) -> str:
