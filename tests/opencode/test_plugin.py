@@ -145,6 +145,8 @@ def test_what_is_typed_is_told_from_what_was_said(make_session, agent, name):
     typed = shown(name).replace(box, "  ┃\n  ┃  hello\n  ┃  there\n  ┃\n  ┃  Build")
     assert agent.agent_is_ready(make_session(), typed) is False
     assert screen.holds(typed, "hello there ")
+    beside = typed.replace("  ┃  there", "  ┃  there".ljust(125) + "LSPs are disabled")
+    assert screen.holds(beside, "hello there")
     assert not screen.holds(typed, "hello")
     assert not screen.holds(shown(name), "")
     assert screen.holds(typed.replace("hello\n", "[Pasted ~12 lines]\n").replace("  ┃  there\n", ""), "x\n" * 12)
