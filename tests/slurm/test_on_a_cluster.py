@@ -14,6 +14,7 @@ from slurm.cluster import Cluster, pids_of, wait_for
 from support.world import World, running
 
 SECRET = "a-secret-in-the-environment"
+pytestmark = pytest.mark.timeout(400)  # Slurm's limits are whole minutes, and each wait has a deadline of its own
 
 
 @pytest.fixture
