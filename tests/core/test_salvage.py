@@ -126,6 +126,28 @@ def test_a_line_of_history_that_nobody_could_read_is_not_saved(
     assert len(read(tmp_path / "new.db")) == 60
 
 
+@pytest.mark.parametrize("first", [b"x", b"\xf3"])
+@pytest.mark.parametrize("name", [b"old_status TEXT", b"session_id TEXT NOT", b"runtime TEXT"])
+def test_names_of_columns_that_were_damaged_lose_nothing(
+    home: Path, sessions: list[Session], tmp_path: Path, name: bytes, first: bytes
+) -> None:
+    data = (home / "rouser.db").read_bytes()
+    assert name in data
+    (home / "rouser.db").write_bytes(data.replace(name, first + name[1:], 1))
+    assert salvage(home / "rouser.db", tmp_path / "new.db").history == 122
+    assert len(read(tmp_path / "new.db")) == 60
+
+
+def test_an_id_that_was_damaged_is_nobodys_that_is_lost(home: Path, sessions: list[Session], tmp_path: Path) -> None:
+    with closing(sqlite3.connect(home / "rouser.db")) as connection:
+        line = (f"{sessions[3].id[:-1]}!", "2026-11-27T09:03:41+00:00", "x", "working", "{}")
+        connection.execute(
+            "INSERT INTO history (session_id, at, event, new_status, detail) VALUES (?, ?, ?, ?, ?)", line
+        )
+        connection.commit()
+    assert salvage(home / "rouser.db", tmp_path / "new.db").lost == ()
+
+
 def test_nothing_is_overwritten(home: Path, sessions: list[Session], tmp_path: Path) -> None:
     (tmp_path / "there").write_text("precious")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")

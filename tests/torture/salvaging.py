@@ -140,7 +140,7 @@ def _enough(tally: Tally, ground: _Ground, what: str, data: bytes, saved: Salvag
     missing = set(ground.versions) - found
     needless = missing - ground.touched(data)
     tally.check(ENOUGH, not needless, f"{what}: {sorted(needless)} were not on it, and are not there")
-    wrong = set(saved.lost) - missing - {ground.gone.id}
+    wrong = set(saved.lost) & found
     tally.check(ENOUGH, not wrong, f"{what}: {sorted(wrong)} are said to be lost")
 
 

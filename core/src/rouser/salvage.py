@@ -22,6 +22,7 @@ from rouser.records import COLUMNS, from_row
 
 _ROWS_IN_VAIN: Final = 1000
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)  # a name of a column that is no text is no error of SQLite's
 _REQUIRED: Final = (
     "agent",
     "agent_config",
@@ -135,11 +136,11 @@ def _read(path: Path, table: str) -> Iterator[dict[str, Any]]:
                 for row in connection.execute(f"SELECT rowid AS rowid_, * FROM {table} ORDER BY rowid"):  # noqa: S608
                     last = row["rowid_"]
                     yield dict(row)
-            except sqlite3.Error:
+            except _UNREADABLE:
                 failed = True
             if failed:
                 yield from _by_number(connection, table, last + 1)
-    except sqlite3.Error:
+    except _UNREADABLE:
         return
 
 
@@ -148,7 +149,7 @@ def _by_number(connection: sqlite3.Connection, table: str, number: int) -> Itera
     while in_vain < _ROWS_IN_VAIN:
         try:
             row = connection.execute(f"SELECT rowid AS rowid_, * FROM {table} WHERE rowid = ?", (number,)).fetchone()  # noqa: S608
-        except sqlite3.Error:
+        except _UNREADABLE:
             row = None
         in_vain = in_vain + 1 if row is None else 0
         if row is not None:
@@ -165,12 +166,15 @@ def _is_session(row: dict[str, Any]) -> bool:
 
 
 def _is_history(row: dict[str, Any]) -> bool:
-    texts = (row["session_id"], row["at"], row["event"], row["detail"])
-    statuses = (row["old_status"], row["new_status"])
-    if not all(isinstance(text, str) for text in texts) or not all(isinstance(one, str | None) for one in statuses):
+    number, session, at, detail = (row.get(name) for name in ("id", "session_id", "at", "detail"))
+    statuses = (row.get("old_status"), row.get("new_status"))
+    texts = (session, at, row.get("event"), detail)
+    if not isinstance(number, int) or not all(isinstance(text, str) for text in texts):
+        return False
+    if not all(isinstance(status, str | None) for status in statuses) or not _UUID.fullmatch(str(session)):
         return False
     try:
-        return isinstance(json.loads(row["detail"]), dict) and datetime.fromisoformat(row["at"]).tzinfo is not None
+        return isinstance(json.loads(str(detail)), dict) and datetime.fromisoformat(str(at)).tzinfo is not None
     except ValueError:
         return False
 
