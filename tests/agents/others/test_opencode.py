@@ -17,7 +17,7 @@ from support.waiting import wait_for
 OPENCODE = os.environ.get("ROUSER_TEST_OPENCODE", "")
 pytestmark = [
     pytest.mark.skipif(not OPENCODE, reason="needs the real client: make test-agents"),
-    pytest.mark.timeout(600),  # a start of this client alone may take a minute beside other work
+    pytest.mark.timeout(1200),  # a start of this client alone may take a minute beside other work
 ]
 
 PREFACE = "The task, word for word:\n\n"
