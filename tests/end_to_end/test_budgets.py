@@ -51,8 +51,8 @@ from rouser.__main__ import main
 main()
 """
 WATCHED = (
-    *("asyncio", "click", "git", "hashlib", "importlib.metadata", "libtmux", "pluggy", "rich", "shutil", "sqlite3"),
-    *("subprocess", "platformdirs", "tempfile", "tomllib", "yaml"),
+    *("asyncio", "click", "dataclasses", "git", "hashlib", "importlib.metadata", "libtmux", "pluggy", "rich"),
+    *("shutil", "sqlite3", "subprocess", "platformdirs", "tempfile", "tomllib", "yaml"),
 )
 
 
@@ -116,7 +116,8 @@ def test_a_restore_is_two_transactions_and_two_tmux_clients(cost, world, session
     # One client finds the server gone, one creates the runtime; that the agent is up stands in /proc.
     spent = cost("restore", "one")
     assert (spent.processes, spent.commits) == (["tmux"] * 2, 2)
-    assert not {"git", "libtmux", "rich", "hashlib", "shutil", "tempfile", "asyncio"} & set(spent.packages)
+    unwanted = {"git", "libtmux", "rich", "hashlib", "shutil", "tempfile", "asyncio", "dataclasses"}
+    assert not unwanted & set(spent.packages)
     assert [name for name in spent.packages if name.startswith("rouser_")] == [
         "rouser_command",
         "rouser_tmux",

@@ -42,8 +42,8 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
     def plugin_configure(self, settings: Mapping[str, Any]) -> None:
         """Take ``base``, an absolute path or one that begins with ``~``, and what snapshots leave out."""
         self._configured = configured_base(settings)
-        if settings:
-            from rouser import snapshot_policy  # its import is not for those who have set nothing
+        if settings.keys() - {"base"}:
+            from rouser import snapshot_policy  # its import is not for those who have set nothing of it
 
             snapshot_policy(settings)
         self._settings = settings
