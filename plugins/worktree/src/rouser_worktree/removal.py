@@ -12,7 +12,7 @@ from rouser_worktree.library import GitFailedError
 from rouser_worktree.links import Link, find_private, is_repository, points_nowhere, read_link, write_link
 from rouser_worktree.locks import Held, making, tidy
 from rouser_worktree.records import Record, forget, read_record
-from rouser_worktree.remains import clear, cleared, is_locked
+from rouser_worktree.remains import clear, clear_locks, cleared, is_locked
 from rouser_worktree.repository import Repository
 from rouser_worktree.work import look, own_commits, stranded_commit
 
@@ -60,6 +60,7 @@ def _destroy(path: Path, record: Record, held: Held, *, is_there: bool, force: b
         remove_entry(repository, path)
         clear(repository, path, record.branch)
         _delete_unused_branch(repository, record)
+        clear_locks(repository, path, record.branch)
 
 
 def _remove_directory(repository: Repository, path: Path, record: Record, *, force: bool) -> None:
