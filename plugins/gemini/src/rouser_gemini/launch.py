@@ -9,8 +9,11 @@ from rouser_gemini import prompts
 from rouser_gemini.settings import Settings
 
 # What Gemini CLI 0.61.0 sets for the commands that it runs and for itself when it starts itself anew, as far as its
-# program names it, and what an editor sets that would be the one around the wrong terminal.
+# program names it, and what an editor sets that would be the one around the wrong terminal. With either of the first
+# two set to "true" it takes a terminal for none, and ends because nothing is piped into it.
 _NOT_INHERITED: Final = (
+    "CI",
+    "GITHUB_ACTIONS",
     "GEMINI_CLI",
     "GEMINI_CLI_ACTIVITY_LOG_TARGET",
     "GEMINI_CLI_IDE_AUTH_TOKEN",
