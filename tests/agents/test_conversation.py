@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from agents.lab import Lab
 from support.waiting import wait_for
 
@@ -46,6 +47,17 @@ def test_a_prompt_that_the_resumed_conversation_lacks_is_sent_once(lab: Lab) -> 
     assert len(lab.api.prompts()) == 2
 
 
+def cut_down(lab: Lab, conversation_id: str, left: str) -> None:
+    """Take from a conversation's transcript what a client that is killed early has not written yet."""
+    path = lab.find_transcript(conversation_id)
+    if path is None or left == "everything":
+        return
+    if left == "nothing":
+        path.unlink()
+    else:
+        path.write_text('{"type":"mode","mode":"normal"}\n')
+
+
 def clear(lab: Lab, session: dict[str, Any]) -> None:
     lab.idle(session)
     lab.world.tmux("send-keys", "-t", f"={session['runtime_name']}:", "/clear", "Enter")
@@ -54,14 +66,24 @@ def clear(lab: Lab, session: dict[str, Any]) -> None:
     )
 
 
-def test_after_clear_alone_the_empty_conversation_comes_back_without_the_prompt(lab: Lab) -> None:
+@pytest.mark.parametrize("left", ["everything", "metadata", "nothing"])
+def test_after_clear_alone_the_empty_conversation_comes_back_without_the_prompt(lab: Lab, left: str) -> None:
+    """However much of it the client had written down when it was killed."""
     session = lab.spawn("fix the flaky test")
     clear(lab, session)
+    conversation_id = lab.world.show(session["id"])["conversation"]["id"]
     lab.kill_session(session)
+    cut_down(lab, conversation_id, left)
     planned = lab.restore(session, "--dry-run")
+    assert planned["evidence"]["conversation"].startswith((conversation_id, f"fresh   {conversation_id}"))
     assert "reported by the client (clear)" in planned["evidence"]["conversation"]
-    restored = lab.restore(session)
-    assert restored["prompt_sent"] is False
+    for _ in range(2):  # the client that is started for it may be killed early as well
+        restored = lab.restore(session)
+        assert restored["prompt_sent"] is False
+        assert restored["prompt"]["state"] == "durable"
+        assert restored["conversation"]["id"] == conversation_id
+        lab.kill_session(session)
+    lab.restore(session)
     assert lab.send(session, "go on").code == 0
     assert lab.request("go on").said == ["go on"]
     assert lab.api.prompts() == ["fix the flaky test", "go on"]

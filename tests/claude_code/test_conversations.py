@@ -103,6 +103,49 @@ def test_what_the_client_reports_is_followed(make_session, home, put_transcript,
     assert holds_prompt(recorded, home, "RUNENV first prompt")
 
 
+@pytest.mark.parametrize("stub", [None, "stub"])
+def test_a_conversation_in_which_nothing_was_said_yet_starts_under_its_id_and_has_the_prompt_behind_it(
+    make_session, home, put_transcript, report, stub
+):
+    put_transcript("finished")
+    report("start", ID, at=1)
+    cleared = str(uuid4())
+    report("start", cleared, at=2, source="clear")
+    if stub:
+        put_transcript(stub, cleared)
+    session = make_session(prompt=PromptReceipt(state=PromptState.DURABLE, at=datetime.now(UTC)))
+    for _ in range(2):  # a client that is started for it may be killed as early
+        found = conversations.find(session, home)
+        assert (found.id, found.evidence) == (cleared, Evidence.HOOK)
+        assert found.reason.endswith("starts under the same id")
+        session = session._replace(conversation=found)
+        assert not conversations.is_resumable(session, home)
+        assert conversations.id_to_start(session, home) == cleared
+        assert holds_prompt(session, home, "RUNENV first prompt")
+        report("start", cleared, at=3, source="startup")
+
+
+def test_a_conversation_after_clear_in_which_something_was_said_is_missed_when_it_is_gone(
+    make_session, home, put_transcript, report
+):
+    put_transcript("finished")
+    report("start", ID, at=1)
+    cleared = str(uuid4())
+    report("start", cleared, at=2, source="clear")
+    report("prompt", cleared, at=3, prompt="something else")
+    receipt = PromptReceipt(state=PromptState.DURABLE, at=datetime.now(UTC))
+    session = make_session(prompt=receipt, workspace_path=Path(first_record(home)["cwd"]))
+    assert conversations.find(session, home).evidence is Evidence.NEWEST_FILE
+
+
+def test_what_was_said_before_the_session_was_started_afresh_does_not_count(make_session, home, put_transcript, report):
+    put_transcript("finished")
+    report("start", ID, at=1)
+    assert holds_prompt(make_session(), home, "RUNENV first prompt")
+    report("start", derived(make_session(), 1), at=2)
+    assert not holds_prompt(make_session(), home, "RUNENV first prompt")
+
+
 def test_an_id_that_sessions_are_started_under_is_pinned_whoever_reports_it(make_session, home, report):
     session = make_session()
     report("start", derived(session, 1))

@@ -39,6 +39,27 @@ def test_with_nothing_to_resume_a_fresh_conversation_gets_the_prompt_whatever_th
     assert outcome.session.prompt.state is PromptState.HANDED_OVER
 
 
+def test_a_conversation_that_is_still_empty_does_not_get_the_prompt_that_the_one_before_it_has(stage: Stage) -> None:
+    """As after /clear: the agent has done it, and went on to a conversation in which nothing was said."""
+    stage.agent.conversation = PINNED
+    stage.agent.state = lambda: PromptState.DURABLE
+    session = stage.add(prompt=receipt(PromptState.DURABLE))
+    planned = stage.plan(session.id)
+    outcome = stage.restore(session.id)
+    for found in planned, outcome:
+        assert (found.resumed, found.prompt_sent) == (False, False)
+        assert found.evidence["prompt"] == "not sent, an earlier conversation has it"
+    assert stage.runtime.created[0].command == ("agent", "new")
+    assert stage.journal.of("runtime_send_message") == []
+    assert outcome.session.prompt == session.prompt
+
+
+def test_below_the_floor_the_prompt_is_sent_whatever_earlier_conversations_have(stage: Stage) -> None:
+    stage.agent.conversation = GUESS
+    stage.agent.state = lambda: PromptState.DURABLE
+    assert stage.restore(stage.add(prompt=receipt(PromptState.DURABLE)).id).prompt_sent
+
+
 def test_the_agent_sees_the_conversation_that_was_just_found(stage: Stage) -> None:
     resumable(stage)
     stage.restore(stage.add().id)

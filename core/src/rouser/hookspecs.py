@@ -331,7 +331,8 @@ class AgentSpec(Protocol):
 
         :param prompt: the text as it was sent.
         :param since: evidence from before this moment, in UTC, is about the same words at an earlier time and
-            does not count. None: the conversation is the session's own, so all evidence counts.
+            does not count. None: the conversation is the session's own, so all evidence counts, also that of
+            conversations from which the agent went on to this one.
         :returns: ``QUEUED`` when nothing is seen of it, ``ACCEPTED`` when the agent has it, ``DURABLE`` when it
             stands in the conversation and would survive the agent. None when it cannot be told.
         """

@@ -131,7 +131,7 @@ def _remove_leftover(runtime: Runtime, session: Session) -> None:
 def record_start(store: Store, session: Session, handle: str, events: Events, prompt_text: str) -> Session:
     """Write down that the runtime of ``session.pending`` runs.
 
-    :param prompt_text: what its command carried, if it carried a prompt.
+    :param prompt_text: what its command carried, or what is to be sent to it. Empty: nothing.
     """
     intent = session.pending
     prompt = session.prompt
@@ -139,7 +139,7 @@ def record_start(store: Store, session: Session, handle: str, events: Events, pr
         prompt = PromptReceipt(
             state=PromptState.HANDED_OVER, at=now(), reason="in the agent's arguments", digest=digest_of(prompt_text)
         )
-    elif intent is not None and not intent.resumed:
+    elif intent is not None and prompt_text and not intent.resumed:
         # What an earlier conversation had accepted, this new one does not have.
         prompt = PromptReceipt(state=PromptState.QUEUED, at=now())
     started = session._replace(

@@ -176,8 +176,9 @@ def _plan(run: Restore, session: Session, *, wait: bool) -> LaunchPlan:
     prompt = run.agent.initial_prompt(session)
     if not prompt.strip():
         prompt, run.evidence["prompt"] = "", "there is none"
-    elif resumed and not _never_accepted(run, session, prompt):
-        prompt, run.evidence["prompt"] = "", "not sent, the conversation has it"
+    elif _has_prompt(run, session, prompt, resumed=resumed):
+        run.evidence["prompt"] = f"not sent, {'the' if resumed else 'an earlier'} conversation has it"
+        prompt = ""
     else:
         run.evidence["prompt"] = "sent again, it was never accepted" if resumed else "sent, the conversation is new"
     if not resumed:
@@ -226,12 +227,18 @@ def _trusted(run: Restore, conversation: Conversation | None) -> bool:
     return False
 
 
-def _never_accepted(run: Restore, session: Session, prompt: str) -> bool:
-    """Return whether a resumed conversation lacks the prompt: what was accepted and then lost was not done."""
+def _has_prompt(run: Restore, session: Session, prompt: str, *, resumed: bool) -> bool:
+    """Return whether the session's conversation has the prompt: what was accepted and then lost was not done.
+
+    One that is started has it when the agent went on from the one with the prompt to one that is still empty,
+    but not when it is none of the agent's, since what was found was not good enough.
+    """
+    if not resumed and session.conversation is None:
+        return False
     state = run.agent.prompt_state(session, prompt)
     if state is not None:
-        return state is not PromptState.DURABLE
-    return session.prompt is not None and session.prompt.state in _UNSENT
+        return state is PromptState.DURABLE
+    return resumed and (session.prompt is None or session.prompt.state not in _UNSENT)
 
 
 @contextmanager
@@ -288,14 +295,15 @@ def _adopt(run: Restore, handle: str) -> RestoreOutcome:
     if intent is None:
         raise AssertionError("a stray runtime is looked for only behind an intent")
     run.evidence["workspace"] = "as the interrupted command left it"
-    carried = run.agent.initial_prompt(run.recorded) if intent.prompt_in_command else ""
-    adopted = record_start(run.store, run.recorded, handle, ADOPT, carried)
+    carried = intent.prompt_in_command
+    prompt = run.agent.initial_prompt(run.recorded) if carried else _unsent_prompt(run, resumed=intent.resumed)
+    adopted = record_start(run.store, run.recorded, handle, ADOPT, prompt)
     _tell_status(run, adopted)
     plan = LaunchPlan(
         session=adopted,
         command=intent.command,
         resumed=intent.resumed,
-        prompt=carried or _unsent_prompt(run, adopted, resumed=intent.resumed),
+        prompt=prompt,
         prompt_arguments=() if carried else None,
         environment={},
         evidence=run.evidence,
@@ -304,10 +312,10 @@ def _adopt(run: Restore, handle: str) -> RestoreOutcome:
     return _done(run, delivery.session, intent.command, resumed=intent.resumed, sent=delivery.sent, adopted=True)
 
 
-def _unsent_prompt(run: Restore, session: Session, *, resumed: bool) -> str:
+def _unsent_prompt(run: Restore, *, resumed: bool) -> str:
     """Return the prompt that an unrecorded runtime still lacks: it is only sent once the handle is recorded."""
-    prompt = run.agent.initial_prompt(session)
-    if not prompt.strip() or (resumed and not _never_accepted(run, session, prompt)):
+    prompt = run.agent.initial_prompt(run.recorded)
+    if not prompt.strip() or _has_prompt(run, run.recorded, prompt, resumed=resumed):
         return ""
     return prompt
 

@@ -39,11 +39,13 @@ def find(session: Session, home: Path) -> Conversation:
     """
     origin = _origin(session, home)
     path = transcripts.locate(home, origin.id)
-    if path is None and _was_accepted(session):
+    is_empty = path is None and _is_still_empty(session, home, origin.id)
+    if path is None and not is_empty and _was_accepted(session):
         newest = _newest_here(session, home)
         if newest is not None:
             return newest
-    reason = f"{origin.words}, {_describe(session, home, path)}"
+    state = "nothing was said in it yet: starts under the same id" if is_empty else _describe(session, home, path)
+    reason = f"{origin.words}, {state}"
     return Conversation(id=origin.id, evidence=origin.evidence, reason=reason)
 
 
@@ -131,8 +133,9 @@ def prompt_state(session: Session, home: Path, prompt: str, since: datetime | No
 
 
 def _is_durable(session: Session, home: Path, prompt: str, since: datetime | None) -> bool:
-    # After /clear the initial prompt stands in the first conversation still, and was done.
-    for conversation_id in dict.fromkeys((current_id(session, home), id_of(session), session.id)):
+    # After /clear the initial prompt stands in the conversation before, and was done.
+    recorded = () if session.conversation is None else (id_of(session),)
+    for conversation_id in dict.fromkeys((current_id(session, home), *recorded, *_lineage(session, home))):
         path = transcripts.locate(home, conversation_id)
         if path is not None and _stands_in(path, session, prompt, since):
             return True
@@ -164,6 +167,29 @@ def _origin(session: Session, home: Path) -> _Origin:
     else:
         return _Origin(_checked(known), recorded.evidence, f"recorded ({recorded.evidence})")
     return replace(found, evidence=Evidence.PINNED) if found.id in _pinned_ids(session) else found
+
+
+def _lineage(session: Session, home: Path) -> list[str]:
+    """Return the ids that the client went through since it was last started afresh, the latest first."""
+    launched = evidence.launched_at(session)
+    reports = evidence.events(session, "start")
+    found = [event.conversation_id for event in reports]
+    if launched is not None and not (reports and reports[0].at >= launched):
+        process = register.of_session(home, session.id)  # it may be up before its hook has run
+        found[:0] = [] if process is None else [process.conversation_id]
+    pinned = frozenset(_pinned_ids(session))
+    first = next((place for place, known in enumerate(found) if known in pinned), None)
+    return [*found, session.id] if first is None else found[: first + 1]
+
+
+def _is_still_empty(session: Session, home: Path, conversation_id: str) -> bool:
+    """Return whether the client opened the conversation after another one, and nothing was said in it.
+
+    The client writes a transcript when something is said, so such a conversation has none, and has lost nothing.
+    """
+    earlier = [known for known in _lineage(session, home) if known != conversation_id]
+    said = any(event.conversation_id == conversation_id for event in evidence.events(session, "prompt"))
+    return not said and any(transcripts.locate(home, known) is not None for known in earlier)
 
 
 def _pinned_ids(session: Session) -> Iterator[str]:
