@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rouser import HookError
+from rouser_worktree import trees
 from rouser_worktree.abandoned import remove_abandoned
 
 
@@ -132,9 +133,18 @@ def test_a_branch_whose_maker_was_killed_is_known_to_be_ours(repo, plugin, spawn
 def test_files_of_locks_that_nobody_holds_are_removed(spawn, session, base):
     path = place(base, session)
     (path.parent / ".0123456789abcdef.branch").touch()
-    (path.parent / f".{path.name}.new").touch()
+    for name in (f".{path.name}.new", ".gone.lock", ".gone.new"):
+        (path.parent / name).touch()
     spawn(session)
     assert nothing_but(path.parent, path.name, f".{path.name}.json")
+
+
+def test_a_draft_that_cannot_be_removed_is_in_nobodys_way(spawn, session, base):
+    path = place(base, session)
+    (path.parent / ".gone.lock").touch()
+    (path.parent / ".gone.new").mkdir()
+    spawn(session)
+    assert nothing_but(path.parent, path.name, f".{path.name}.json", ".gone.new")
 
 
 def test_removing_what_is_gone_removes_the_lock_of_one_who_was_killed_at_the_end(plugin, session, base):
@@ -314,3 +324,124 @@ def test_a_git_of_another_repository_holds_no_lock_of_this_one(repo, plugin, spa
     with living_git(*options, **ways[way]):
         plugin.workspace_destroy(path, force=True)
     assert repo.branches() == ["main"]
+
+
+@pytest.fixture
+def broken_removal(monkeypatch):
+    """Let each removal of a directory delete one file, and then have the disk say no."""
+
+    def begin(path):
+        next(file for file in Path(path).iterdir() if file.is_file()).unlink()
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(trees.shutil, "rmtree", begin)
+    return monkeypatch.undo
+
+
+def test_a_removal_that_the_disk_stops_is_completed_by_the_next(repo, plugin, spawn, session, broken_removal):
+    path = spawn(session)
+    (path / "new").write_text("work")
+    for _ in range(2):
+        with pytest.raises(HookError, match="Read-only file system"):
+            plugin.workspace_destroy(path, force=True)
+    broken_removal()
+    assert not path.exists()
+    assert plugin.workspace_snapshot(session, path, "before rm") is None
+    plugin.workspace_destroy(path, force=True)
+    assert nothing_but(path.parent)
+    assert repo.branches() == ["main"]
+
+
+def test_after_a_removal_that_the_disk_stopped_a_restore_brings_all_files_back(plugin, spawn, session, broken_removal):
+    path = spawn(session)
+    with pytest.raises(HookError, match="Read-only file system"):
+        plugin.workspace_destroy(path, force=True)
+    broken_removal()
+    plugin.workspace_restore(session, path)
+    assert (path / "a.txt").read_text() == "text\n"
+    assert nothing_but(path.parent, path.name, f".{path.name}.json")
+
+
+def test_a_worktree_that_cannot_be_taken_out_of_its_place_is_what_it_was(plugin, spawn, session, monkeypatch):
+    path = spawn(session)
+    (path / "new").write_text("work")
+
+    def refuse(path, target):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(HookError, match="Read-only file system"):
+        plugin.workspace_destroy(path, force=True)
+    assert plugin.workspace_exists(path)
+    assert (path / "new").read_text() == "work"
+
+
+def test_a_directory_that_an_overlay_does_not_rename_is_removed_where_it_is(plugin, spawn, session, monkeypatch):
+    path = spawn(session)
+
+    def refuse(path, target):
+        raise OSError(errno.EXDEV, "Invalid cross-device link", str(path))
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    plugin.workspace_destroy(path, force=True)
+    assert nothing_but(path.parent)
+
+
+def test_work_after_a_removal_that_was_killed_before_it_removed_anything_is_kept(plugin, spawn, session):
+    path = spawn(session)
+    leave_lock(path)
+    (path / "new").write_text("work")
+    assert plugin.workspace_snapshot(session, path, "before rm").files == 1
+
+
+def test_what_a_snapshot_left_goes_with_the_worktree(repo, plugin, spawn, session):
+    path = spawn(session)
+    left = repo.path / ".git" / f"rouser-snapshot.{session.id}.01234567"
+    left.mkdir()
+    (left / "held").touch()
+    plugin.workspace_destroy(path, force=True)
+    assert not left.exists()
+
+
+@pytest.fixture
+def packed_lock(repo):
+    """Let each git that changes a reference leave the lock on the packed ones, and say that it has succeeded."""
+    lock = repo.path / ".git" / "packed-refs.lock"
+    hook = repo.path / ".git" / "hooks" / "reference-transaction"
+    hook.write_text(f'#!/bin/sh\nif [ "$1" = committed ]; then touch {lock}; fi\n')
+    hook.chmod(0o755)
+    return lock
+
+
+def test_a_lock_on_all_references_that_git_could_not_remove_is_removed(repo, plugin, spawn, session, packed_lock):
+    path = spawn(session)
+    plugin.workspace_destroy(path, force=True)
+    assert repo.branches() == ["main"]
+    assert not packed_lock.exists()
+
+
+def test_a_lock_on_all_references_that_may_be_held_is_left_alone(repo, plugin, spawn, session, packed_lock):
+    path = spawn(session)
+    with living_git(cwd=repo.path):
+        plugin.workspace_destroy(path, force=True)
+    assert packed_lock.exists()
+
+
+def test_a_lock_that_the_disk_keeps_for_long_is_removed_by_the_next(
+    repo, plugin, spawn, session, packed_lock, monkeypatch
+):
+    path = spawn(session)
+    unlink = Path.unlink
+
+    def stuck(path, missing_ok=False):
+        if repo.path in path.parents and path.suffix == ".lock":
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", stuck)
+    with pytest.raises(HookError, match="Read-only file system"):
+        plugin.workspace_destroy(path, force=True)
+    monkeypatch.undo()
+    plugin.workspace_destroy(path, force=True)
+    assert not packed_lock.exists()
+    assert nothing_but(path.parent)

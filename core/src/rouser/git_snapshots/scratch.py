@@ -33,17 +33,38 @@ def scratch(home: Path, session_id: str) -> Iterator[Path]:
     :param home: the common directory of the repository that has the references.
     :raises OSError: the disk says no.
     """
-    _remove_locks(home, session_id)
+    remove_leftovers(home, session_id)
     place, descriptor = _make(home, session_id)
     try:
         yield place
     except BaseException:
         with suppress(OSError):
-            _remove_locks(home, session_id, but=place)  # a git that was killed by itself leaves one
+            remove_leftovers(home, session_id, but=place)  # a git that was killed by itself leaves one
         raise
     finally:
         _remove(place)
         os.close(descriptor)
+
+
+def remove_leftovers(home: Path, session_id: str, but: Path | None = None) -> None:
+    """Remove directories that nobody holds, and the session's lock files if nobody else works on its snapshots.
+
+    These are the lock files that stay what they are for longer than an orphan would have them.
+
+    :param home: the common directory of the repository that has the references.
+    :param but: the directory of whoever calls.
+    :raises OSError: the disk says no.
+    """
+    files = (home / "refs" / "rouser" / session_id).glob("*.lock")
+    locks = {file: status for file in files if (status := _identity(file))}
+    if not _sweep(home, session_id, but):
+        return
+    give_up = time.monotonic() + _ORPHAN_SECONDS
+    while locks and time.monotonic() < give_up:
+        time.sleep(_POLL)
+        locks = {file: status for file, status in locks.items() if _identity(file) == status}
+    for file in locks:
+        file.unlink(missing_ok=True)
 
 
 def _make(home: Path, session_id: str) -> tuple[Path, int]:
@@ -98,23 +119,6 @@ def _sweep(home: Path, session_id: str, but: Path | None) -> bool:
         elif place.name.startswith(f"{_PREFIX}{session_id}.") and os.path.lexists(place):
             alone = False
     return alone
-
-
-def _remove_locks(home: Path, session_id: str, but: Path | None = None) -> None:
-    """Remove lock files that stay what they are for longer than an orphan would have them, if nobody else is at work.
-
-    :param but: the directory of whoever calls.
-    """
-    files = (home / "refs" / "rouser" / session_id).glob("*.lock")
-    locks = {file: status for file in files if (status := _identity(file))}
-    if not _sweep(home, session_id, but):
-        return
-    give_up = time.monotonic() + _ORPHAN_SECONDS
-    while locks and time.monotonic() < give_up:
-        time.sleep(_POLL)
-        locks = {file: status for file, status in locks.items() if _identity(file) == status}
-    for file in locks:
-        file.unlink(missing_ok=True)
 
 
 def _identity(file: Path) -> tuple[int, int] | None:

@@ -21,7 +21,7 @@ from rouser.git_snapshots.content import Content, store_content
 from rouser.git_snapshots.policy import SnapshotPolicy
 from rouser.git_snapshots.putting_back import put_back
 from rouser.git_snapshots.running import QuietGit, RunGit
-from rouser.git_snapshots.scratch import scratch
+from rouser.git_snapshots.scratch import remove_leftovers, scratch
 from rouser.models import Snapshot, is_valid_name
 
 _ATTEMPTS: Final = 50
@@ -111,6 +111,13 @@ class GitSnapshots:
         reference = f"{self._prefix}{number}"
         with scratch(self._home, self._session_id):
             self._git(self._home, f"--git-dir={self._home}", "update-ref", "-d", reference)
+
+    def tidy(self) -> None:
+        """Remove what those left who were killed at snapshots, or told no by the disk, and nothing of who is at work.
+
+        :raises OSError: the disk says no.
+        """
+        remove_leftovers(self._home, self._session_id)
 
     def lost_tip(self, branch: str) -> str | None:
         """Return the commit that a branch was last seen at when a snapshot was taken; None when none was."""

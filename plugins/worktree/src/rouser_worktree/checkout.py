@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ from rouser_worktree.process import GitTimeoutError
 from rouser_worktree.records import Record, forget
 from rouser_worktree.remains import clear, clear_locks
 from rouser_worktree.repository import Repository
+from rouser_worktree.trees import remove_tree
 
 _RESERVE: Final = 5.0
 
@@ -68,18 +68,6 @@ def discard(path: Path, record: Record, held: Held) -> None:
             repository.delete_branch(record.branch, record.start)
     forget(path)
     held.unfinished = False
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a directory and what is in it, if it is there."""
-    try:
-        shutil.rmtree(path)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise HookError(
-            f"{error.filename or path} could not be removed: {error.strerror or error}; remove {path} by hand"
-        ) from error
 
 
 def remove_entry(repository: Repository, path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 
 from rouser import HookError, time_left
 from rouser_worktree.marks import DONE, making_file, was_left
+from rouser_worktree.trees import remove_aside
 
 _POLL: Final = 0.05
 _ATTEMPTS: Final = 2
@@ -38,14 +39,17 @@ class Held:
 
 
 def sweep(home: Path) -> None:
-    """Remove the locks below ``home`` of those who were killed before or after they made anything."""
-    for file in home.glob(".*.branch"):
-        _remove_unheld(file)
-    for file in home.glob(".*.lock"):
-        path = file.with_name(file.name[1:].removesuffix(".lock"))
-        if not os.path.lexists(path) and not os.path.lexists(path.with_name(f".{path.name}.json")):
-            path.with_name(f".{path.name}.new").unlink(missing_ok=True)
-            _remove_unheld(file)
+    """Remove the locks below ``home`` of those who were killed before or after they made anything.
+
+    One that the disk keeps is left to the next.
+    """
+    for name in os.listdir(home):  # noqa: PTH208 - a home may have thousands
+        file = home / name
+        with suppress(OSError):
+            if name.startswith(".") and name.endswith(".branch"):
+                _remove_unheld(file)
+            elif name.startswith(".") and name.endswith(".lock") and not _is_of_something(file):
+                _remove_unheld(file, file.with_suffix(".new"))
 
 
 def tidy(path: Path) -> None:
@@ -65,8 +69,9 @@ def making(path: Path) -> Iterator[Held]:
     """
     complaint = f"an earlier git still works on {path}; wait for it or end it"
     with _lock(making_file(path), time_left() * 0.9, complaint) as held:
-        for file in path.parent.glob(".*.branch"):
-            _remove_unheld(file)
+        sweep(path.parent)
+        with suppress(HookError):  # a removal says so; others have no use for what is in the way of nothing
+            remove_aside(path)
         yield held
 
 
@@ -102,11 +107,20 @@ def _lock(file: Path, seconds: float, complaint: str) -> Iterator[Held]:
         _let_go(file, held)
 
 
-def _remove_unheld(file: Path) -> None:
-    """Remove the file of a lock whose holder was killed."""
+def _is_of_something(lock: Path) -> bool:
+    """Return whether there is a worktree, or the record of one, for a lock on making it."""
+    return os.path.lexists(lock.with_name(lock.stem[1:])) or os.path.lexists(lock.with_suffix(".json"))
+
+
+def _remove_unheld(file: Path, *drafts: Path) -> None:
+    """Remove the file of a lock whose holder was killed, and first what only a holder writes."""
     held = _try_to_lock(file)
     if held is not None:
-        _let_go(file, held)
+        try:
+            for draft in drafts:
+                draft.unlink(missing_ok=True)
+        finally:
+            _let_go(file, held)
 
 
 def _let_go(file: Path, held: Held) -> None:

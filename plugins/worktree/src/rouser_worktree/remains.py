@@ -15,7 +15,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rouser_worktree.abandoned import remove_abandoned
 from rouser_worktree.links import find_private, names_worktree
+from rouser_worktree.locks import Held
 
 if TYPE_CHECKING:
     from rouser_worktree.repository import Repository
@@ -37,11 +39,10 @@ def clear(repository: Repository, path: Path, branch: str) -> None:
     held = repository.held
     if held is None or not (held.broken or held.failed):
         return
-    before, held.unfinished = held.unfinished, True
-    for entry in _half_entries(repository.common, path, held.since - _CLOCK_SECONDS):
-        shutil.rmtree(entry)
-    clear_locks(repository, path, branch)
-    held.unfinished = before
+    with _unfinished(held):
+        for entry in _half_entries(repository.common, path, held.since - _CLOCK_SECONDS):
+            shutil.rmtree(entry)
+        clear_locks(repository, path, branch)
 
 
 def clear_locks(repository: Repository, path: Path, branch: str) -> None:
@@ -53,13 +54,17 @@ def clear_locks(repository: Repository, path: Path, branch: str) -> None:
     if held is None:
         return
     since = held.since - _CLOCK_SECONDS
-    left = {file: status for file in _lock_files(repository, path, branch) if (status := _identity(file, since))}
-    give_up = time.monotonic() + _OTHERS_SECONDS
-    while left and time.monotonic() < give_up:
-        time.sleep(0.01)
-        left = {file: status for file, status in left.items() if _identity(file, since) == status}
-    for file in left:
-        file.unlink(missing_ok=True)
+    with _unfinished(held):
+        left = {file: status for file in _lock_files(repository, path, branch) if (status := _identity(file, since))}
+        give_up = time.monotonic() + _OTHERS_SECONDS
+        while left and time.monotonic() < give_up:
+            time.sleep(0.01)
+            left = {file: status for file, status in left.items() if _identity(file, since) == status}
+        for file in left:
+            file.unlink(missing_ok=True)
+        packed = repository.common / "packed-refs.lock"
+        if _identity(packed, since):
+            remove_abandoned(packed, repository.common)
 
 
 @contextmanager
@@ -77,6 +82,14 @@ def is_locked(private: Path) -> bool:
     """Return whether the user has locked a worktree; git does so itself while it adds one, and says so."""
     file = private / "locked"
     return file.exists() and file.read_text().strip() != "initializing"
+
+
+@contextmanager
+def _unfinished(held: Held) -> Iterator[None]:
+    """Have the next holder of the lock do the block once more if it does not come to its end."""
+    before, held.unfinished = held.unfinished, True
+    yield
+    held.unfinished = before
 
 
 def _half_entries(common: Path, path: Path, since: float) -> Iterator[Path]:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from rouser import HookError
 from rouser_worktree.abandoned import remove_abandoned
-from rouser_worktree.checkout import remove_entry, remove_tree
-from rouser_worktree.library import GitFailedError
+from rouser_worktree.checkout import remove_entry
 from rouser_worktree.links import Link, find_private, is_repository, points_nowhere, read_link, write_link
 from rouser_worktree.locks import Held, making, tidy
 from rouser_worktree.records import Record, forget, read_record
 from rouser_worktree.remains import clear, clear_locks, cleared, is_locked
 from rouser_worktree.repository import Repository
+from rouser_worktree.snapshots import snapshots_in
+from rouser_worktree.trees import remove_aside, remove_worktree
 from rouser_worktree.work import look, own_commits, stranded_commit
 
 
@@ -39,6 +40,7 @@ def destroy(base: Path, path: Path, *, force: bool) -> None:
             return
         raise HookError(f"{path} was not made by rouser, so it is not removed; do it by hand")
     with making(place) as held:
+        remove_aside(place)
         _destroy(place, record, held, is_there=is_there, force=force)
         forget(place)
 
@@ -61,6 +63,7 @@ def _destroy(path: Path, record: Record, held: Held, *, is_there: bool, force: b
         clear(repository, path, record.branch)
         _delete_unused_branch(repository, record)
         clear_locks(repository, path, record.branch)
+        snapshots_in(repository.common, record.session).tidy()
 
 
 def _remove_directory(repository: Repository, path: Path, record: Record, *, force: bool) -> None:
@@ -68,7 +71,6 @@ def _remove_directory(repository: Repository, path: Path, record: Record, *, for
     if link is None or link.common != repository.common:
         _remove_unlinked(path, record, force=force)
         return
-    arguments = ["--force", "--force"]
     if not force and record.ready:
         work = look(path, link, record.start, submodules=True)
         if not work.is_clean:
@@ -76,14 +78,7 @@ def _remove_directory(repository: Repository, path: Path, record: Record, *, for
         if is_locked(link.private):
             raise HookError(f"{path} is locked; unlock it (git worktree unlock {path}), or use --force")
         (link.private / "locked").unlink(missing_ok=True)
-        # git looks once more by itself, but refuses any submodule unless it is forced.
-        arguments = ["--force"] if (link.private / "modules").exists() or (path / ".gitmodules").exists() else []
-    try:
-        repository.git.worktree("remove", *arguments, "--", str(path))
-    except GitFailedError:
-        if not force:
-            raise
-        remove_tree(path)
+    remove_worktree(path)
 
 
 def _mended_link(repository: Repository, path: Path) -> Link | None:
@@ -105,7 +100,7 @@ def _remove_unlinked(path: Path, record: Record, *, force: bool) -> None:
             f"{path} is no longer a worktree of {record.repository}, so what it holds cannot be judged; "
             f"look into it, then use --force"
         )
-    remove_tree(path)
+    remove_worktree(path)
 
 
 def _require_nothing_stranded(repository: Repository, path: Path) -> None:

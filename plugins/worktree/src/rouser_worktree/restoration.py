@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rouser import HookError, Session
-from rouser_worktree.checkout import add, holds_something, remove_entry, remove_tree
+from rouser_worktree.checkout import add, holds_something, remove_entry
 from rouser_worktree.library import SupervisedGit
 from rouser_worktree.links import find_private, is_repository, points_nowhere, read_link, write_link
 from rouser_worktree.locks import claiming, making
@@ -15,6 +15,7 @@ from rouser_worktree.records import Record, read_record, write_record
 from rouser_worktree.remains import clear, cleared
 from rouser_worktree.repository import Repository, find_repository
 from rouser_worktree.snapshots import snapshots_in
+from rouser_worktree.trees import remove_tree
 from rouser_worktree.work import head_branch, stranded_commit, under_way
 
 
@@ -40,7 +41,7 @@ def restore_held(session: Session, repository: Repository, path: Path, record: R
     branch = session.branch
     if repository.tip(branch) is not None:
         return _restore_branch(session, repository, path, record)
-    lost = snapshots_in(repository.common, session).lost_tip(branch)
+    lost = snapshots_in(repository.common, session.id).lost_tip(branch)
     if lost is None:
         raise HookError(
             f"branch {branch} was deleted; bring it back (git branch {branch} COMMIT; the reflog may know it), "

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rouser import GitSnapshots, HookError, Session, Snapshot, SnapshotPolicy
 from rouser_worktree.links import Link, find_private, is_repository, points_nowhere, read_link, write_link
-from rouser_worktree.marks import is_made
+from rouser_worktree.marks import is_filling, is_made
 from rouser_worktree.process import run, seconds_for_git, spoken
 from rouser_worktree.records import read_record
 
@@ -20,14 +20,14 @@ def take(session: Session, path: Path, reason: str, policy: SnapshotPolicy) -> S
     :raises HookError: it could not be kept, or what is at ``path`` is no worktree any more.
     """
     record = read_record(path)
-    if not os.path.lexists(path) or not is_made(path) or (record is not None and not record.ready):
-        return None  # one that is half made, or half removed after it was kept, is nobody's work
+    if not os.path.lexists(path) or is_filling(path) or (record is not None and not record.ready):
+        return None  # one that is half made is nobody's work
     link = read_link(path) or _mended(path, None if record is None else Path(record.repository))
     if link is None:
-        if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
+        if not is_made(path) or (path.is_dir() and not path.is_symlink() and not any(path.iterdir())):
             return None
         raise HookError(f"{path} is no longer a worktree, so what it holds cannot be told from anything else")
-    return snapshots_in(link.common, session, policy).take(path, reason)
+    return snapshots_in(link.common, session.id, policy).take(path, reason)
 
 
 def listed(session: Session) -> Sequence[Snapshot]:
@@ -44,7 +44,7 @@ def put_back(session: Session, path: Path, number: int, policy: SnapshotPolicy, 
     link = read_link(path)
     if link is None:
         raise HookError(f"{path} is no usable worktree; bring it back: rouser restore {session.short_id}")
-    return snapshots_in(link.common, session, policy).put_back(path, number, overwrite=overwrite)
+    return snapshots_in(link.common, session.id, policy).put_back(path, number, overwrite=overwrite)
 
 
 def snapshots_of(session: Session) -> GitSnapshots:
@@ -54,11 +54,11 @@ def snapshots_of(session: Session) -> GitSnapshots:
     """
     record = None if session.workspace_path is None else read_record(session.workspace_path)
     if record is not None and is_repository(Path(record.repository)):
-        return snapshots_in(Path(record.repository), session)
+        return snapshots_in(Path(record.repository), session.id)
     if not session.repository.is_dir():
         raise HookError(f"repository {session.repository} is not there: it was moved or deleted")
     named = run_git(session.repository, ("rev-parse", "--git-common-dir")).rstrip(b"\n")
-    return snapshots_in((session.repository / os.fsdecode(named)).resolve(), session)
+    return snapshots_in((session.repository / os.fsdecode(named)).resolve(), session.id)
 
 
 def run_git(
@@ -73,9 +73,9 @@ def run_git(
     return os.fsencode(done.output)
 
 
-def snapshots_in(common: Path, session: Session, policy: SnapshotPolicy | None = None) -> GitSnapshots:
-    """Return the session's snapshots in the repository whose common directory is ``common``."""
-    return GitSnapshots(run_git, common, session.id, policy)
+def snapshots_in(common: Path, session_id: str, policy: SnapshotPolicy | None = None) -> GitSnapshots:
+    """Return a session's snapshots in the repository whose common directory is ``common``."""
+    return GitSnapshots(run_git, common, session_id, policy)
 
 
 def _mended(path: Path, repository: Path | None) -> Link | None:
