@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rouser import RUNTIME_VARIABLE, HookError
-from rouser_tmux import destruction
+from rouser_tmux import destruction, processes
 from rouser_tmux.handle import Handle
 from rouser_tmux.processes import Family, Process
 
@@ -227,6 +227,27 @@ def test_survivors_of_everything_are_named(world, monkeypatch):
     handle = world.create()
     with pytest.raises(HookError, match="survived even being killed: 4711"):
         world.runtime.runtime_destroy(handle)
+
+
+def test_one_that_was_born_while_it_was_looked_for_is_ended(world, monkeypatch):
+    agent = Handle.parse(handle := world.create(["sh", "-c", "trap '' HUP TERM; while :; do sleep 1; done"])).agent
+    real, listings = processes.pids, []
+
+    def listed_before_it_was_born():
+        listings.append(real())
+        return [] if len(listings) == 2 else listings[-1]
+
+    monkeypatch.setattr(processes, "pids", listed_before_it_was_born)
+    world.runtime.runtime_destroy(handle)
+    assert not agent.runs()
+
+
+def test_where_no_process_came_or_went_nobody_looks_again(monkeypatch):
+    looks = []
+    monkeypatch.setattr(processes, "pids", lambda: [os.getpid()])
+    monkeypatch.setattr(processes, "find_daemons", lambda: looks.append(1) or {})
+    assert Family([Process(4711, "1.0")], "/socket,1,", "token").end() == []
+    assert len(looks) == 1
 
 
 def test_other_text_than_a_handle_is_refused(world):

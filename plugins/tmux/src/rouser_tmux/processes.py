@@ -18,6 +18,7 @@ _STOPPED: Final = frozenset("Tt")
 _CHUNK: Final = 8_192
 _SHORTEST_POLL: Final = 0.002
 _LONGEST_POLL: Final = 0.02
+_LOOKS: Final = 3  # as many as are of use where processes come and go all the time
 
 # What is sent, and how many seconds it gets to work; None stands for the hangup that tmux or the kernel has sent.
 _STEPS: Final = ((None, 1.0), (signal.SIGTERM, 1.5), (signal.SIGKILL, 1.0))
@@ -120,8 +121,25 @@ class Family:
 
     def living(self) -> list[Process]:
         """Return the members that run now, the one that asks left out."""
+        return self._find(pids())
+
+    def _living_or_born(self) -> list[Process]:
+        """Return the members that run, also one whose parent started it and ended while it was looked for.
+
+        It may be seen nowhere: born after the numbers were listed, when its parent has ended before that is read.
+        So that there is none is only believed when no process has come or gone meanwhile.
+        """
+        members: list[Process] = []
+        for _ in range(_LOOKS):
+            listed = pids()
+            members = self._find(listed)
+            if members or pids() == listed:
+                break
+        return members
+
+    def _find(self, listed: list[int]) -> list[Process]:
+        table = dict(_read_all(listed))
         daemons = find_daemons().get(self._token, ())
-        table = dict(_read_all())
         known = [member.pid for member in self._known if _holds(table, member)]
         members = [*known, *self._session_members(table), *table.keys() & daemons]
         found = set(self._with_descendants(table, members))
@@ -165,7 +183,7 @@ class Family:
         for number, seconds in _STEPS:
             give_up = time.monotonic() + min(seconds, time_left())
             sent: set[Process] = set()
-            while (members := self.living()) and time.monotonic() < give_up:
+            while (members := self._living_or_born()) and time.monotonic() < give_up:
                 for member in set(members) - sent:
                     if number:
                         member.send(number)
@@ -256,8 +274,8 @@ def _holds(table: dict[int, _Stat], process: Process) -> bool:
     return stat is not None and stat.start == process.start
 
 
-def _read_all() -> Iterator[tuple[int, _Stat]]:
-    for pid in pids():
+def _read_all(listed: Iterable[int]) -> Iterator[tuple[int, _Stat]]:
+    for pid in listed:
         stat = _read_stat(pid)
         if stat:
             yield pid, stat
