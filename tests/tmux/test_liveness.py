@@ -70,7 +70,7 @@ def test_tmux_that_has_not_noticed_the_end_yet_is_not_believed(world, eventually
     handle.agent.send(signal.SIGKILL)
     eventually(lambda: not handle.agent.runs())
     assert panes[0].holds_agent
-    assert _judge(handle, panes, 0) is False
+    assert _judge(handle, in_pane=True, patience=0) is False
 
 
 def test_ended_agent_is_not_alive_though_its_child_keeps_the_terminal(world, eventually):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rouser._version import __version__
 
 if TYPE_CHECKING:
+    from rouser.child import ChildProcess, run_program
     from rouser.client_program import ClientProgram
     from rouser.daemons import RUNTIME_VARIABLE, carried_tokens, find_daemons
     from rouser.deadline import time_left
@@ -69,6 +70,7 @@ _MODULES = {
     "rouser.deadline": ("time_left",),
     "rouser.together": ("Together",),
     "rouser.daemons": ("RUNTIME_VARIABLE", "carried_tokens", "find_daemons"),
+    "rouser.child": ("ChildProcess", "run_program"),
     "rouser.client_program": ("ClientProgram",),
     "rouser.prompt_files": ("PromptFile", "write_private"),
     "rouser.settings_table": ("SettingsTable",),
@@ -126,6 +128,7 @@ __all__ = [
     "AgentNotStartedError",
     "AgentSpec",
     "AmbiguousSessionError",
+    "ChildProcess",
     "ClientProgram",
     "ConfigError",
     "Conversation",
@@ -176,6 +179,7 @@ __all__ = [
     "find_daemons",
     "hookimpl",
     "is_valid_name",
+    "run_program",
     "snapshot_policy",
     "state_directory",
     "time_left",

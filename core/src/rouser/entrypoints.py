@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from importlib import import_module
 from typing import Final, NamedTuple
 
@@ -113,11 +114,12 @@ def _normalised(name: str) -> str:
 
 def _declared_name(directory: str) -> str:
     for file in ("METADATA", "PKG-INFO"):
-        for line in _read(f"{directory}/{file}").splitlines():
-            if not line:
-                break
-            if line.startswith("Name:"):
-                return line.removeprefix("Name:").strip()
+        with suppress(OSError), open(f"{directory}/{file}", encoding="utf-8", errors="replace") as lines:  # noqa: PTH123 - see above
+            for line in lines:  # behind the first blank one stands a whole README
+                if not line.strip():
+                    break
+                if line.startswith("Name:"):
+                    return line.removeprefix("Name:").strip()
     return ""
 
 

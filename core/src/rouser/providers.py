@@ -115,7 +115,8 @@ class Runtime(_Provider):
         handle = self._typed(
             str, "runtime_create", session=session, name=name, cwd=cwd, command=tuple(command), env=env
         )
-        if not handle or "\0" in handle or any("\ud800" <= char <= "\udfff" for char in handle):
+        is_text = handle.isascii() or not any("\ud800" <= char <= "\udfff" for char in handle)
+        if not handle or "\0" in handle or not is_text:
             raise self._wrong("runtime_create", handle, "text that can be kept, not empty")
         return handle
 

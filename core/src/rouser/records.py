@@ -72,7 +72,9 @@ def _read_json(text: str) -> dict[str, Any]:
 def _write_path(path: Path) -> str | bytes:
     """Keep a path that is not valid UTF-8 as its bytes."""
     text = str(path)
-    return os.fsencode(text) if any("\ud800" <= char <= "\udfff" for char in text) else text
+    if text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text):
+        return text
+    return os.fsencode(text)
 
 
 def _read_path(value: str | bytes) -> Path:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from rouser import HookError, time_left
+from rouser import ChildProcess, HookError, time_left
 
 # What `git rev-parse --local-env-vars` lists, without GIT_CONFIG_COUNT: people set that one on purpose.
 _OF_ANOTHER_REPOSITORY: Final = re.compile(
@@ -77,7 +77,7 @@ def run(
         given.write(stdin)
         given.seek(0)
         try:
-            process = subprocess.Popen(
+            process = ChildProcess(
                 ["git", *arguments],
                 cwd=directory,
                 env={**_environment(), **(variables or {})},

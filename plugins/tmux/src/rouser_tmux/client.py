@@ -110,19 +110,17 @@ class Server(NamedTuple):
 
     def _client(self, arguments: Sequence[str], stdin: bytes, timeout: float | None) -> tuple[int, str, bytes]:
         """Run a client to its end; return its status and what it printed."""
-        import subprocess  # 20 ms, which commands without a tmux server to ask need not pay
+        import subprocess  # 2 ms, which commands without a tmux server to ask need not pay
+
+        from rouser import run_program
 
         seconds = min(time_left() * _SHARE, _LONGEST if timeout is None else timeout)
         try:
-            done = subprocess.run(
+            status, output, errors = run_program(
                 ["tmux", "-u", *self.flags, *arguments],
-                input=stdin,
-                capture_output=True,
-                timeout=seconds,
-                env=clean_environment(os.environ),
-                cwd="/",
-                start_new_session=True,  # so that Ctrl-C does not cut a command in half
-                check=False,
+                seconds=seconds,
+                environment=clean_environment(os.environ),
+                stdin=stdin,
             )
         except FileNotFoundError:
             raise TmuxError("tmux is not installed, or not on PATH: install tmux 3.2 or newer") from None
@@ -132,7 +130,7 @@ class Server(NamedTuple):
             ) from None
         except OSError as error:
             raise TmuxError(f"tmux could not be run: {error}") from error
-        return done.returncode, done.stdout.decode(errors="surrogateescape"), done.stderr
+        return status, output.decode(errors="surrogateescape"), errors
 
     def ask(self, *command: str, timeout: float | None = None) -> str:
         """Run one command that changes nothing, again if the server exits just then; otherwise like ``run``."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from rouser import DiscoveredRuntime, HookError, time_left
-from rouser_tmux import launch, processes
+from rouser_tmux import processes
 from rouser_tmux.client import NoServerError, Server
 from rouser_tmux.handle import Handle
-from rouser_tmux.panes import Pane, find, is_in_its_terminal, marked_panes, remember_gone, socket_exists
+from rouser_tmux.panes import (
+    agents_in_panes,
+    find,
+    is_in_its_terminal,
+    marked_panes,
+    remember_gone,
+    socket_exists,
+)
 
 # A hangup reaches an agent within milliseconds of its server's death; most need about 50 ms to end on it.
 _HANGUP_SECONDS: Final = 0.5
@@ -23,7 +29,9 @@ def is_alive(handle: Handle) -> bool:
     """
     if is_in_its_terminal(handle):
         return True
-    return _judge(handle, find(handle), _HANGUP_SECONDS)
+    agent = str(handle.agent.pid)
+    in_pane = any(pane.holds_agent and pane.agent_pid == agent for pane in find(handle))
+    return _judge(handle, in_pane=in_pane, patience=_HANGUP_SECONDS)
 
 
 def list_alive(texts: Sequence[str]) -> dict[str, bool]:
@@ -43,16 +51,19 @@ def list_alive(texts: Sequence[str]) -> dict[str, bool]:
     for index, socket in enumerate(sockets):
         here = {text: handle for text, handle in handles.items() if handle.socket == socket}
         try:
-            panes = _all_panes(next(iter(here.values())), time_left() / (len(sockets) - index))
+            held = _held(next(iter(here.values())), time_left() / (len(sockets) - index))
         except HookError as error:
             failure = error
             continue
-        found = _sorted_out(here, panes)
-        lost = [handle.agent for text, handle in here.items() if not _is_in_pane(handle, found[text])]
+        in_pane = {text for text, handle in here.items() if str(handle.agent.pid) in held.get(handle.token, ())}
+        for handle in here.values():
+            if handle.token not in held:
+                remember_gone(handle, answered=bool(held))
+        lost = [handle.agent for text, handle in here.items() if text not in in_pane]
         processes.wait_until_gone(lost, _HANGUP_SECONDS)  # here for all, so that many do not take many times as long
         for text, handle in here.items():
             try:
-                answers[text] = _judge(handle, found[text], patience=0)
+                answers[text] = _judge(handle, in_pane=text in in_pane, patience=0)
             except HookError as error:
                 failure = error
     if failure and not answers:
@@ -60,24 +71,14 @@ def list_alive(texts: Sequence[str]) -> dict[str, bool]:
     return answers
 
 
-def _sorted_out(handles: Mapping[str, Handle], panes: Sequence[Pane]) -> dict[str, list[Pane]]:
-    """Return the panes of each runtime, and remember those that have none left."""
-    by_token: dict[str, list[Pane]] = defaultdict(list)
-    for pane in panes:
-        by_token[pane.token].append(pane)
-    homes = {pane.home for pane in panes}
-    for handle in handles.values():
-        if handle.token not in by_token and handle.token not in homes:
-            remember_gone(handle, answered=bool(panes))
-    return {text: by_token[handle.token] for text, handle in handles.items()}
-
-
 def discover(server: Server) -> list[DiscoveredRuntime]:
     """Return the runtimes on a server whose agents run.
 
     :raises HookError: the server does not answer.
     """
-    launch.sweep()
+    from rouser_tmux.launch import sweep  # listings need nothing of what launches
+
+    sweep()
     try:
         panes = marked_panes(server)
     except NoServerError:
@@ -90,22 +91,18 @@ def discover(server: Server) -> list[DiscoveredRuntime]:
     ]
 
 
-def _all_panes(handle: Handle, seconds: float) -> list[Pane]:
+def _held(handle: Handle, seconds: float) -> dict[str, set[str]]:
+    """Return what a runtime's server has in its panes; nothing if there is no server."""
     if not socket_exists(handle.socket):
-        return []
+        return {}
     try:
-        return marked_panes(handle.tmux, seconds)
+        return agents_in_panes(handle.tmux, seconds)
     except NoServerError:
-        return []
+        return {}
 
 
-def _is_in_pane(handle: Handle, panes: Iterable[Pane]) -> bool:
-    return any(pane.holds_agent and pane.agent_pid == str(handle.agent.pid) for pane in panes)
-
-
-def _judge(handle: Handle, panes: Iterable[Pane], patience: float) -> bool:
+def _judge(handle: Handle, *, in_pane: bool, patience: float) -> bool:
     """Decide by the pane and, where processes can be seen, by the agent's own: a pane may outlive its agent."""
-    in_pane = _is_in_pane(handle, panes)
     if not processes.are_visible():
         return in_pane
     if in_pane:

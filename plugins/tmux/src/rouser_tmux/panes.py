@@ -39,11 +39,14 @@ _FIELDS: Final = (
     "pid",
     "socket_path",  # last, as it may hold spaces
 )
+# What a listing of many asks for: of a hundred panes, all of the above takes a third longer than this.
+_HELD_FIELDS: Final = (RUNTIME, HOME, PID, ADOPTED, "pane_pid", "pane_dead")
 _Stamp = tuple[int, int, int]
 _NO_SESSIONS: Final = "no current target"  # what a server says that was told to live on without any
 _gone: Final[set[str]] = set()  # tokens of runtimes that have no panes any more
 _fresh: Final[dict[str, _Stamp | None]] = {}  # tokens of runtimes that this process created, and their sockets then
 _FORMAT: Final = " ".join(f"#{{{field}}}" for field in _FIELDS)
+_HELD_FORMAT: Final = " ".join(f"#{{{field}}}" for field in _HELD_FIELDS)
 
 
 class Pane(NamedTuple):
@@ -93,7 +96,7 @@ class Pane(NamedTuple):
 
         Of an agent in a pane that was adopted, tmux knows nothing: it may run below a shell.
         """
-        return not self.dead and (self.adopted != "" or self.agent_pid == str(self.pid))
+        return _holds_agent(self.agent_pid, self.adopted, str(self.pid), dead=self.dead)
 
     @property
     def target(self) -> str:
@@ -113,13 +116,41 @@ def list_panes(server: Server, condition: str, timeout: float | None = None) -> 
     :raises NoServerError: there is no server.
     :raises HookError: the server does not answer, or answers nonsense.
     """
+    lines = _list(server, ["-f", condition, "-F", _FORMAT], timeout)
+    return sorted(map(_parse, lines), key=lambda pane: not pane.is_home)
+
+
+def agents_in_panes(server: Server, timeout: float | None = None) -> dict[str, set[str]]:
+    """Return which runtimes have panes on a server, and the pids of the agents that these hold, as far as tmux knows.
+
+    :raises NoServerError: there is no server.
+    :raises HookError: the server does not answer, or answers nonsense.
+    """
+    found: dict[str, set[str]] = {}
+    for line in _list(server, ["-F", _HELD_FORMAT], timeout):
+        try:
+            token, home, agent, adopted, pid, dead = line.split(" ")
+        except ValueError:
+            raise _unexpected(line) from None
+        if token and _holds_agent(agent, adopted, pid, dead=dead == "1"):
+            found.setdefault(token, set()).add(agent)
+        found.setdefault(token, set())
+        found.setdefault(home, set())
+    return found
+
+
+def _list(server: Server, options: Sequence[str], timeout: float | None) -> list[str]:
     try:
-        text = server.ask("list-panes", "-a", "-f", condition, "-F", _FORMAT, timeout=timeout)
+        text = server.ask("list-panes", "-a", *options, timeout=timeout)
     except TmuxError as error:
         if error.reason == _NO_SESSIONS:
             return []
         raise
-    return sorted((_parse(line) for line in text.rstrip("\n").split("\n") if line), key=lambda pane: not pane.is_home)
+    return [line for line in text.split("\n") if line]
+
+
+def _holds_agent(agent: str, adopted: str, pid: str, *, dead: bool) -> bool:
+    return not dead and (adopted != "" or agent == pid)
 
 
 def marked_panes(server: Server, timeout: float | None = None) -> list[Pane]:
@@ -261,4 +292,8 @@ def _parse(line: str) -> Pane:
             socket,
         )
     except (ValueError, IndexError):
-        raise HookError(f"tmux answered something unexpected: {line!r}") from None
+        raise _unexpected(line) from None
+
+
+def _unexpected(line: str) -> HookError:
+    return HookError(f"tmux answered something unexpected: {line!r}")

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
-from rouser import HookError, time_left
+from rouser import ChildProcess, HookError, time_left
 
 # What `git rev-parse --local-env-vars` lists, without GIT_CONFIG_COUNT: people set that one on purpose. A command
 # that a git hook starts inherits these, and they would point git at the repository of that hook.
@@ -91,7 +91,7 @@ def run(
         given.write(stdin)
         given.seek(0)
         try:
-            process = subprocess.Popen(
+            process = ChildProcess(
                 command,
                 cwd=directory,
                 env={**environment(), **(variables or {})},
