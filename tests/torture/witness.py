@@ -25,6 +25,7 @@ _CHANGES = (
 )
 _WORKING_DIRECTORY = re.compile(r"AT_FDCWD<[^>]*>")
 _LINE = re.compile(r"^(?:\d+ +)?(?P<name>\w+)\((?P<rest>.*)$")
+_IN_DIRECTORY = re.compile(r'\d+<(?P<directory>/[^>]*)>, "(?P<name>[^/"][^"]*)"')
 _ASKING = re.compile(r"F_(GET|DUP|SETFD|SETFL)")
 _RANDOM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<=/objects/)[0-9a-f]{2}\b|[0-9a-f]{8,}|\d+|tmp_\w+")
 
@@ -41,13 +42,18 @@ def testify(lab: Lab, scene: Scene, known: Iterable[Call]) -> list[Finding]:
     for line in out.read_text(errors="replace").splitlines():
         found = _LINE.match(_WORKING_DIRECTORY.sub("AT_FDCWD", line))
         if found and not _only_asks(found["name"], found["rest"]):
-            for path in re.findall(r'[<"](/[^>"]*)[>"]', found["rest"]):
+            for path in re.findall(r'[<"](/[^>"]*)[>"]', _resolved(found["name"], found["rest"])):
                 place = _place(path, places)
                 if place:
                     seen[found["name"], place] = line
     return [
         (COMPLETE, None if change in ours else f"{scene.name}: {line}") for change, line in sorted(seen.items())
     ] or [(COMPLETE, f"{scene.name}: strace saw nothing")]
+
+
+def _resolved(name: str, rest: str) -> str:
+    """Return a call's arguments with the names that are relative to an open directory made absolute."""
+    return _IN_DIRECTORY.sub(r'"\g<directory>/\g<name>"', rest) if name.rstrip("2").endswith("at") else rest
 
 
 def _only_asks(name: str, rest: str) -> bool:
