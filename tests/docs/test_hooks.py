@@ -6,7 +6,6 @@ import ast
 import inspect
 import os
 import sys
-import time
 import types
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from doc_pages import DOCS, blocks, table_rows
+from support.waiting import eventually
 
 from rouser import ActivityState, Conversation, Evidence, HookError, PromptState, RestoreOutcome, Session, SessionStatus
 from rouser.errors import PluginCallError
@@ -115,9 +115,9 @@ def call_runtime(host, hook, session, tmp_path, capsys, monkeypatch):
             runtime.create(session, "other", tmp_path, ["no-such-program"], {})
         assert isinstance(caught.value.__cause__, HookError)
         if hook == "runtime_get_output":
-            wait_until(lambda: runtime.get_output(handle, 1) == "hello")
+            eventually(lambda: runtime.get_output(handle, 1) == "hello")
         if hook == "runtime_end":
-            wait_until(lambda: (tmp_path / ".processes/login/output").read_text() == "hello\n")
+            eventually(lambda: (tmp_path / ".processes/login/output").read_text() == "hello\n")
             assert runtime.end(handle, 1) == "hello"
             assert not runtime.is_alive(handle)
             assert runtime.end(handle, 1) == ""
@@ -128,7 +128,7 @@ def call_runtime(host, hook, session, tmp_path, capsys, monkeypatch):
         if hook == "runtime_list_alive":
             assert runtime.list_alive([handle, "gone:1:never"]) == {handle: True, "gone:1:never": False}
         if hook == "runtime_describe":
-            wait_until(lambda: runtime.describe([handle, "gone:1:never"]) == {handle: "6 bytes of output"})
+            eventually(lambda: runtime.describe([handle, "gone:1:never"]) == {handle: "6 bytes of output"})
         if hook == "runtime_options":
             assert runtime.options({"nice": "5"}) == {"nice": 5}
             with pytest.raises(PluginCallError, match="allowed is nice"):
@@ -143,13 +143,6 @@ def call_runtime(host, hook, session, tmp_path, capsys, monkeypatch):
     assert not runtime.is_alive(handle)
     runtime.destroy(handle)
     assert not list((tmp_path / ".processes").iterdir())
-
-
-def wait_until(condition, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def call_agent(host, hook, session, tmp_path, capsys, monkeypatch):

@@ -6,12 +6,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
 import pytest
 from doc_pages import DOCS, blocks
+from support.waiting import eventually
 
 from rouser.host import Host
 from rouser.providers import Runtime
@@ -73,13 +73,6 @@ def runs(pid: int) -> bool:
         return False
 
 
-def wait_until(condition, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_the_runtime_is_installed_by_its_entry_point_and_restores_a_session(rouser):
     found = {item["name"]: item for item in json.loads(rouser("plugins", "--json"))}
     assert found["pipes"]["status"] == "loaded"
@@ -89,7 +82,7 @@ def test_the_runtime_is_installed_by_its_entry_point_and_restores_a_session(rous
     session = json.loads(rouser("show", "login", "--json"))
     assert session["alive"] is True
     os.kill(agent_pid(session), 9)
-    wait_until(lambda: not json.loads(rouser("ls", "--json"))[0]["alive"])
+    eventually(lambda: not json.loads(rouser("ls", "--json"))[0]["alive"])
     Path(session["workspace_path"], "work.py").write_text("pass\n")
 
     rouser("restore", "--all")
@@ -98,7 +91,7 @@ def test_the_runtime_is_installed_by_its_entry_point_and_restores_a_session(rous
     assert agent_pid(again) != agent_pid(session)
     assert Path(session["workspace_path"], "work.py").exists()
     rouser("send", "login", "hello")
-    wait_until(lambda: rouser("logs", "login").splitlines()[-1:] == ["hello"])
+    eventually(lambda: rouser("logs", "login").splitlines()[-1:] == ["hello"])
     rouser("kill", "login")
     assert not runs(agent_pid(again))
 
