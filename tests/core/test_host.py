@@ -23,9 +23,11 @@ from rouser import (
     hookimpl,
     time_left,
 )
+from rouser.agent_provider import Agent
 from rouser.host import Host
 from rouser.loader import InvalidPluginError
-from rouser.providers import Agent, Runtime, Workspace
+from rouser.runtime_provider import Runtime
+from rouser.workspace_provider import Workspace
 
 
 @pytest.fixture

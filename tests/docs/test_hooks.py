@@ -16,10 +16,12 @@ from doc_pages import DOCS, blocks, table_rows
 from support.waiting import eventually
 
 from rouser import ActivityState, Conversation, Evidence, HookError, PromptState, RestoreOutcome, Session, SessionStatus
+from rouser.agent_provider import Agent
 from rouser.errors import PluginCallError
 from rouser.hookspecs import KINDS, hooks_of, is_optional
 from rouser.host import Host
-from rouser.providers import Agent, Runtime, Workspace
+from rouser.runtime_provider import Runtime
+from rouser.workspace_provider import Workspace
 
 HOOKS = {hook: (kind, spec) for kind, spec in KINDS.items() for hook in hooks_of(spec)}
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)

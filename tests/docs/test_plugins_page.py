@@ -14,7 +14,7 @@ from doc_pages import DOCS, blocks
 from support.waiting import eventually
 
 from rouser.host import Host
-from rouser.providers import Runtime
+from rouser.runtime_provider import Runtime
 
 PAGE = DOCS / "plugins.md"
 

@@ -12,9 +12,10 @@ from rouser import SessionStatus
 from rouser.config import Config
 from rouser.hookspecs import KINDS, hooks_of
 from rouser.host import Host
-from rouser.providers import Runtime, Workspace
 from rouser.restore import restore_session
+from rouser.runtime_provider import Runtime
 from rouser.store import Store
+from rouser.workspace_provider import Workspace
 
 DIGEST = "c6d282adbe09f1a6590988070ed1d28124bf2615d97fc4c1e49eab05272aba4f"
 

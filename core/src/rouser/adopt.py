@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Final
 
+from rouser.agent_provider import Agent
 from rouser.config import Config
 from rouser.discover import Found
 from rouser.errors import (
@@ -25,9 +26,11 @@ from rouser.models import (
     Session,
     SessionStatus,
 )
-from rouser.providers import Agent, Directory, Runtime, Workspace, first_usable
+from rouser.providers import first_usable
+from rouser.runtime_provider import Runtime
 from rouser.spawn import free_branch, kept_settings, on_new_branch, project_name, repository_root, slug
 from rouser.store import Store, now
+from rouser.workspace_provider import Directory, Workspace
 
 _RANDOM: Final = 4
 _NAMESPACE: Final = uuid.UUID("a0f6a54e-2f0c-4c5e-9f6b-3d1c0b7a54e1")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import uuid
 
+from rouser.agent_provider import Agent
 from rouser.delivery import NotDeliveredError, Watch, digest_of, end_runtime, say
 from rouser.errors import LivenessUnknownError, MessageNotSentError, PluginError, SessionAliveError
 from rouser.host import Host
 from rouser.keeping import keep_before
 from rouser.liveness import find_stray, is_over, probe
 from rouser.models import ActivityState, PromptReceipt, PromptState, Session, SessionStatus
-from rouser.providers import Agent, Runtime, workspace_of
+from rouser.providers import workspace_of
+from rouser.runtime_provider import Runtime
 from rouser.store import Store, now
 
 

@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from rouser.agent_provider import Agent
 from rouser.errors import AgentNotStartedError, HookTimeoutError, PluginError
 from rouser.models import PromptState, Session
-from rouser.providers import Agent, Runtime
+from rouser.runtime_provider import Runtime
 from rouser.store import now
 
 OUTPUT_LINES: Final = 200

@@ -25,7 +25,8 @@ import click
 from rouser.demo_agent import CONVERSATIONS, NOTES
 from rouser.errors import ConfigError, RouserError
 from rouser.host import Host
-from rouser.providers import Runtime, first_usable
+from rouser.providers import first_usable
+from rouser.runtime_provider import Runtime
 
 TASKS: Final = ("fix the flaky login test", "add CSV export", "bump dependencies")
 _SECONDS: Final = 20.0

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from rouser.agent_provider import Agent
 from rouser.errors import ConversationNotFoundError, PluginError
 from rouser.host import Host
 from rouser.models import DiscoveredConversation, Evidence, Session
-from rouser.providers import Agent
 
 _LISTED_MATCHES = 8
 

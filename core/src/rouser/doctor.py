@@ -11,8 +11,9 @@ from rouser.errors import PluginError, RouserError
 from rouser.host import Host
 from rouser.loader import PluginState
 from rouser.models import Diagnosis, Session
-from rouser.providers import Runtime, Workspace
+from rouser.runtime_provider import Runtime
 from rouser.store import Store
+from rouser.workspace_provider import Workspace
 
 _SALVAGE: Final = (
     "save what is readable: rouser doctor --salvage NEW.db, and put that in its place; or a backup, if you have one"

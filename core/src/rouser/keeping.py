@@ -17,8 +17,10 @@ from rouser.errors import (
 from rouser.host import Host
 from rouser.liveness import probe
 from rouser.models import Session, Snapshot
-from rouser.providers import Directory, Runtime, Workspace, workspace_of
+from rouser.providers import workspace_of
+from rouser.runtime_provider import Runtime
 from rouser.store import Store, now
+from rouser.workspace_provider import Directory, Workspace
 
 LOST: Final = "workspace_lost"
 RECREATED: Final = "workspace_recreated"

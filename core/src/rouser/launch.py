@@ -7,12 +7,13 @@ handle right after, so that at every moment the next command can tell what may b
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from rouser.agent_provider import Agent
 from rouser.delivery import BlockedError, NotDeliveredError, Watch, confirm, digest_of, say
 from rouser.environment import environment_for
 from rouser.errors import HookTimeoutError, PluginError
 from rouser.liveness import find_stray
 from rouser.models import Evidence, PromptReceipt, PromptState, RuntimeIntent, Session, SessionStatus
-from rouser.providers import Agent, Runtime
+from rouser.runtime_provider import Runtime
 from rouser.store import Store, now
 
 

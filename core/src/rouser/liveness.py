@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from rouser.agent_provider import Agent
 from rouser.errors import PluginError
 from rouser.host import Host
 from rouser.models import ActivityState, DiscoveredRuntime, Session, SessionStatus
-from rouser.providers import Agent, Runtime
+from rouser.runtime_provider import Runtime
 
 
 class Liveness(NamedTuple):

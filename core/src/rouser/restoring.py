@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from rouser.agent_provider import Agent
 from rouser.config import Config
 from rouser.host import Host
 from rouser.models import Session
-from rouser.providers import Agent, Directory, Runtime, Workspace
+from rouser.runtime_provider import Runtime
 from rouser.store import Store
+from rouser.workspace_provider import Directory, Workspace
 
 
 def nothing() -> None:

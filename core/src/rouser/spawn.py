@@ -17,14 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from rouser.agent_provider import Agent
 from rouser.config import Config
 from rouser.delivery import Watch, await_start, verify
 from rouser.errors import ConfigError, HookTimeoutError, PluginError, RouserError, StoreError
 from rouser.host import Host
 from rouser.launch import SPAWN, LaunchPlan, deliver, note_conversation, start
 from rouser.models import PromptReceipt, PromptState, Session, SessionStatus, is_valid_name
-from rouser.providers import Agent, Directory, Workspace, providers_of
+from rouser.providers import providers_of
 from rouser.store import Store, now
+from rouser.workspace_provider import Directory, Workspace
 
 _SLUG_LENGTH: Final = 36
 

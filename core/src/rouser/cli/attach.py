@@ -20,7 +20,7 @@ def command(session: str) -> None:
     """
     from rouser.cli.state import opened
     from rouser.errors import MessageNotSentError, PluginNotFoundError
-    from rouser.providers import Runtime
+    from rouser.runtime_provider import Runtime
 
     with opened() as state:
         record = state.store.find(session)

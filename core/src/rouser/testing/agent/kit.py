@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Final
 
 import pytest
 
+from rouser.agent_provider import Agent
 from rouser.host import Host
 from rouser.models import DiscoveredConversation, PromptState, Session
-from rouser.providers import Agent
 from rouser.testing.base import NAME, Conformance
 from rouser.testing.sessions import new_session
 from rouser.testing.verdict import fail

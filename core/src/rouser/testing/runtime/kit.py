@@ -13,7 +13,7 @@ import pytest
 
 from rouser.host import Host
 from rouser.models import Session
-from rouser.providers import Runtime
+from rouser.runtime_provider import Runtime
 from rouser.testing.base import DEADLINE, NAME, Conformance
 from rouser.testing.probes import Probe
 from rouser.testing.sessions import new_session

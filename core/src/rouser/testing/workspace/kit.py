@@ -14,10 +14,10 @@ import pytest
 
 from rouser.host import Host
 from rouser.models import Session
-from rouser.providers import Workspace
 from rouser.testing.base import DEADLINE, NAME, Conformance
 from rouser.testing.sessions import new_session
 from rouser.testing.verdict import expect
+from rouser.workspace_provider import Workspace
 
 _GIT_SECONDS: Final = 30.0
 _IDENTITY: Final = ("-c", "user.name=kit", "-c", "user.email=kit@example.invalid")
