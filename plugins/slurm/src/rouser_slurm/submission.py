@@ -100,7 +100,8 @@ def script(settings: Settings, generation: Generation, claim: Lease) -> str:
         "notice": notice(settings.notice_seconds),
     }
     head = "".join(f"{name}={quote(value)}\n" for name, value in variables.items())
-    body = files("rouser_slurm").joinpath("job.sh").read_text(encoding="ascii")
+    directory = files("rouser_slurm")
+    body = "\n".join(directory.joinpath(name).read_text(encoding="ascii") for name in ("ending.sh", "job.sh"))
     return f"#!/bin/sh\n{head}{body}"
 
 
