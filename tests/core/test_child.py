@@ -41,6 +41,18 @@ def test_a_wait_that_takes_too_long_says_so_and_may_be_repeated() -> None:
         assert process.wait(30) == 0
 
 
+def test_a_wait_goes_on_while_a_tracer_keeps_the_status_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, kept = os.waitpid, iter(range(3))
+
+    def waitpid(pid: int, options: int) -> tuple[int, int]:
+        return (0, 0) if next(kept, None) is not None else real(pid, options)
+
+    with ChildProcess(["true"]) as process:
+        monkeypatch.setattr(os, "waitpid", waitpid)
+        assert process.wait(30) == 0
+    assert next(kept, None) is None
+
+
 def test_a_program_is_told_and_tells_everything() -> None:
     text = b"\x00\xff" * 500_000
     done = run("sh", "-c", "cat; pwd >&2; echo $GREETING $USER >&2; exit 3", stdin=text)

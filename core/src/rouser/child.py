@@ -6,6 +6,7 @@ import os
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -25,28 +26,30 @@ class ChildProcess(subprocess.Popen[bytes]):
         :param timeout: how long to wait, in seconds. None: for as long as it takes.
         :raises subprocess.TimeoutExpired: it still runs.
         """
-        if timeout is None or timeout <= 0 or self.returncode is not None or not self._can_await_end(timeout):
+        if timeout is None or timeout <= 0 or self.returncode is not None:
             return super().wait(timeout)
+        give_up = time.monotonic() + timeout
+        self._await_end(timeout)
         try:
-            return super().wait(0)
+            # One that is traced has ended for a moment before its parent may know its status.
+            return super().wait(max(give_up - time.monotonic(), 0))
         except subprocess.TimeoutExpired:
             raise subprocess.TimeoutExpired(self.args, timeout) from None
 
-    def _can_await_end(self, seconds: float) -> bool:
+    def _await_end(self, seconds: float) -> None:
         """Wait until the process has ended or the time is over, where the system can tell: on Linux, since 5.3."""
         if sys.platform != "linux":
-            return False
+            return
         try:
             descriptor = os.pidfd_open(self.pid)
         except OSError:
-            return False
+            return
         try:
             end = select.poll()
             end.register(descriptor, select.POLLIN)
             end.poll(seconds * _MILLISECONDS)
         finally:
             os.close(descriptor)
-        return True
 
 
 class Finished(NamedTuple):
