@@ -8,6 +8,7 @@ from support.fakes import FakeRuntime
 from support.stage import Stage, intent, raiser
 
 from rouser import ActivityState, HookError, SessionStatus, hookimpl
+from rouser.agent_provider import Agent
 from rouser.liveness import SessionView, died_unasked, view_all, with_notes
 
 
@@ -81,6 +82,20 @@ def test_a_live_session_is_shown_with_what_its_agent_does(stage: Stage) -> None:
     stage.add(status=SessionStatus.SPAWNING, alive=True)
     (seen,) = views(stage)
     assert (seen.session.status, seen.session.activity) == (SessionStatus.WORKING, ActivityState.ACTIVE)
+
+
+@pytest.mark.parametrize("tells_start", [True, False])
+@pytest.mark.parametrize("is_pending", [True, False])
+def test_an_agent_of_which_nothing_is_seen_is_up_if_it_could_not_say_so_itself(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tells_start: bool, is_pending: bool
+) -> None:
+    stage.agent.activity = None
+    monkeypatch.setattr(Agent, "tells_start", tells_start)
+    pending = intent("name-0") if is_pending else None
+    stage.add(status=SessionStatus.SPAWNING, alive=True, pending=pending)
+    (seen,) = views(stage)
+    wanted = SessionStatus.SPAWNING if tells_start or is_pending else SessionStatus.WORKING
+    assert (seen.liveness.alive, seen.session.status, seen.session.activity) == (True, wanted, None)
 
 
 def test_an_agent_that_has_exited_in_a_live_runtime_is_dead(stage: Stage) -> None:

@@ -129,14 +129,21 @@ def _probe_together(runtime: Runtime, sessions: Sequence[Session]) -> dict[str, 
     }
 
 
-def view(session: Session, liveness: Liveness, activity: ActivityState | None) -> SessionView:
-    """Correct a record by what was found: dead is terminated, and a live agent is doing something."""
+def view(
+    session: Session, liveness: Liveness, activity: ActivityState | None, *, tells_start: bool = True
+) -> SessionView:
+    """Correct a record by what was found: dead is terminated, and a live agent is doing something.
+
+    :param tells_start: whether the agent can say that it has started. Of one that cannot, there is no better
+        evidence than that it runs.
+    """
     shown = session
     if liveness.alive:
         if activity is ActivityState.EXITED:
             liveness = liveness._replace(alive=False, reason="the agent has exited inside its runtime")
         else:
-            shown = _seen(session, _live_status(session.status, activity), activity)
+            is_up = activity is not None or not (tells_start or session.pending)
+            shown = _seen(session, _live_status(session.status, is_up=is_up), activity)
     if liveness.alive is False:
         shown = _seen(session, _dead_status(session.status), ActivityState.EXITED)
     return SessionView(session=shown, recorded=session, liveness=liveness)
@@ -153,16 +160,14 @@ def _dead_status(status: SessionStatus) -> SessionStatus:
     return status if status.is_terminal else SessionStatus.TERMINATED
 
 
-def _live_status(status: SessionStatus, activity: ActivityState | None) -> SessionStatus:
-    """Return the status of a live session: spawning until its agent was seen to do something."""
-    if status is SessionStatus.SPAWNING and activity is not None:
-        return SessionStatus.WORKING
-    return status
+def _live_status(status: SessionStatus, *, is_up: bool) -> SessionStatus:
+    """Return the status of a live session: spawning until its agent is known to be up."""
+    return SessionStatus.WORKING if status is SessionStatus.SPAWNING and is_up else status
 
 
-def _activities(host: Host, sessions: Iterable[Session]) -> dict[str, ActivityState | None]:
-    """Return what the agents of live sessions are doing, by the sessions' ids."""
-    found: dict[str, ActivityState | None] = {}
+def _activities(host: Host, sessions: Iterable[Session]) -> dict[str, tuple[ActivityState | None, bool]]:
+    """Return what the agents of live sessions are doing, and whether they can say that they are up, by session id."""
+    found: dict[str, tuple[ActivityState | None, bool]] = {}
     by_agent: dict[str, list[Session]] = defaultdict(list)
     for session in sessions:
         by_agent[session.agent].append(session)
@@ -172,11 +177,12 @@ def _activities(host: Host, sessions: Iterable[Session]) -> dict[str, ActivitySt
         except PluginError as error:
             host.problems.append(str(error))
             continue
-        for session, activity in zip(group, Agent(host, name).detect_activities(group), strict=True):
+        agent = Agent(host, name)
+        for session, activity in zip(group, agent.detect_activities(group), strict=True):
             if isinstance(activity, PluginError):
                 host.problems.append(str(activity))
             else:
-                found[session.id] = activity
+                found[session.id] = activity, agent.tells_start
     return found
 
 
@@ -184,7 +190,11 @@ def view_all(host: Host, sessions: Sequence[Session]) -> list[SessionView]:
     """Return every session as people should see it, in the order given."""
     found = probe_many(host, sessions)
     activities = _activities(host, (session for session in sessions if found[session.id].alive))
-    return [view(session, found[session.id], activities.get(session.id)) for session in sessions]
+    unknown = None, True
+    seen = ((session, *activities.get(session.id, unknown)) for session in sessions)
+    return [
+        view(session, found[session.id], activity, tells_start=tells_start) for session, activity, tells_start in seen
+    ]
 
 
 def with_notes(host: Host, views: Sequence[SessionView]) -> list[SessionView]:
