@@ -1,6 +1,8 @@
 """What an agent printed can be read, while it runs and afterwards, as a terminal would show it."""
 
+import os
 import signal
+import threading
 
 import pytest
 
@@ -17,8 +19,21 @@ def test_the_last_lines_are_returned(world, eventually):
 def test_output_is_whole_though_the_agent_ends_at_once(world, eventually):
     handle = world.create(["sh", "-c", "seq 1 2000; printf 'the end'"])
     eventually(lambda: not world.runtime.runtime_is_alive(handle))
-    eventually((Handle.parse(handle).place / "ended.json").exists)
     assert world.runtime.runtime_get_output(handle, 2001).splitlines() == [*map(str, range(1, 2001)), "the end"]
+
+
+def test_the_last_words_are_waited_for(world, eventually):
+    """An agent is over at once, but what it printed then is still on its way through its terminal."""
+    go_on = world.directory / "go-on"
+    handle = world.create(["sh", "-c", f"while [ ! -e {go_on} ]; do sleep 0.01; done; echo last words"])
+    agent, supervisor = Handle.parse(handle).agent, Handle.parse(handle).supervisor
+    world.signal(supervisor.pid, signal.SIGSTOP)
+    go_on.touch()
+    eventually(lambda: not agent.runs())
+    later = threading.Timer(0.2, os.kill, (supervisor.pid, signal.SIGCONT))
+    later.start()
+    assert world.runtime.runtime_get_output(handle, 5) == "last words"
+    later.join()
 
 
 def test_output_survives_the_supervisor_being_killed(world, eventually, runs):
