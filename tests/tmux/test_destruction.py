@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -248,6 +249,21 @@ def test_where_no_process_came_or_went_nobody_looks_again(monkeypatch):
     monkeypatch.setattr(processes, "find_daemons", lambda: looks.append(1) or {})
     assert Family([Process(4711, "1.0")], "/socket,1,", "token").end() == []
     assert len(looks) == 1
+
+
+def test_all_is_tried_also_where_to_look_takes_longer_than_each_try_may(world, monkeypatch, eventually):
+    agent = Handle.parse(handle := world.create(["sh", "-c", "trap '' HUP TERM; while :; do sleep 1; done"])).agent
+    find = processes.find_daemons
+
+    def find_slowly():
+        time.sleep(0.15)
+        return find()
+
+    monkeypatch.setattr(processes, "_STEPS", [(number, 0.1) for number, _ in processes._STEPS])
+    monkeypatch.setattr(processes, "find_daemons", find_slowly)
+    with suppress(HookError):  # a busy machine may take longer to end what was killed
+        world.runtime.runtime_destroy(handle)
+    eventually(lambda: not agent.runs())
 
 
 def test_other_text_than_a_handle_is_refused(world):

@@ -21,7 +21,7 @@ _LONGEST_POLL: Final = 0.02
 _LOOKS: Final = 3  # as many as are of use where processes come and go all the time
 
 # What is sent, and how many seconds it gets to work; None stands for the hangup that tmux or the kernel has sent.
-_STEPS: Final = ((None, 1.0), (signal.SIGTERM, 1.5), (signal.SIGKILL, 1.0))
+_STEPS: Final = ((None, 1.0), (signal.SIGTERM, 1.5), (signal.SIGKILL, 2.0))
 
 found_ended: Final[dict["Process", float]] = {}
 """When each process was first found to have ended, by ``time.monotonic``."""
@@ -176,21 +176,21 @@ class Family:
         return any(entry.startswith(self._mark) for entry in environ.split(b"\0"))
 
     def end(self) -> list[Process]:
-        """Wait for the members that a hangup was sent to, then terminate, then kill them; 3.5 s at most.
+        """Wait for the members that a hangup was sent to, then terminate, then kill them; 4.5 s at most.
 
         :returns: those that run nevertheless.
         """
+        members = self._living_or_born()
         for number, seconds in _STEPS:
             give_up = time.monotonic() + min(seconds, time_left())
             sent: set[Process] = set()
-            while (members := self._living_or_born()) and time.monotonic() < give_up:
+            while members and time.monotonic() < give_up:
                 for member in set(members) - sent:
                     if number:
                         member.send(number)
                 sent.update(members)  # and the next round is for those that they started just before
                 wait_until_gone(members, give_up - time.monotonic())
-            if not members:
-                break
+                members = self._living_or_born()  # which on a busy machine may take longer than all the rest
         return members
 
 
