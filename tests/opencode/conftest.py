@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import uuid
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 from opencode.records import Database
-from support.sessions import spawned_session
+from support.clients import scripted_clients, sessions_of
 
 from rouser import Session
 
 _CLIENT = """\
-#!{python}
 import os, sys
 database = os.environ.get("OPENCODE_DB")
 file = open(database) if database else None
@@ -51,40 +46,16 @@ def kept(path: Path) -> Iterator[Database]:
 @pytest.fixture
 def make_session(tmp_path: Path) -> Callable[..., Session]:
     """Return a function that makes a session, spawned just now, from any fields."""
-    (tmp_path / "shop").mkdir()
-    return partial(
-        spawned_session,
-        id=str(uuid.uuid4()),  # seen by tests in other processes
-        agent="opencode",
-        workspace_path=tmp_path / "shop",
-        repository=tmp_path,
-        branch="rouser/x",
-        task="fix the flaky test",
-    )
+    return sessions_of("opencode", tmp_path)
 
 
 @pytest.fixture
 def client(tmp_path: Path, path: Path) -> Iterator[Callable[..., int]]:
     """Return a function that starts a process with the client's name and some arguments; it returns the pid."""
-    program = tmp_path / "opencode"
-    program.write_text(_CLIENT.format(python=sys.executable))
-    program.chmod(0o755)
-    started: list[subprocess.Popen[str]] = []
+    with scripted_clients(tmp_path / "opencode", _CLIENT) as launch:
 
-    def start(*arguments: str, session_id: str = "", is_up: bool = True) -> int:
-        process = subprocess.Popen(
-            [program, *arguments],
-            env={"ROUSER_SESSION_ID": session_id, **({"OPENCODE_DB": str(path)} if is_up else {})},
-            cwd=tmp_path / "shop",
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "up\n"
-        return process.pid
+        def start(*arguments: str, session_id: str = "", is_up: bool = True) -> int:
+            variables = {"ROUSER_SESSION_ID": session_id, **({"OPENCODE_DB": str(path)} if is_up else {})}
+            return launch(tmp_path / "shop", *arguments, environment=variables)
 
-    yield start
-    for process in started:
-        process.communicate("", timeout=30)
+        yield start

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     )
     from rouser.paths import data_directory, state_directory
     from rouser.prompt_files import PromptFile, write_private
+    from rouser.session_processes import end_process_of, is_process_of
     from rouser.settings_table import SettingsTable
     from rouser.together import Together
 
@@ -73,6 +74,7 @@ _MODULES = {
     "rouser.child": ("ChildProcess", "run_program"),
     "rouser.client_program": ("ClientProgram",),
     "rouser.prompt_files": ("PromptFile", "write_private"),
+    "rouser.session_processes": ("end_process_of", "is_process_of"),
     "rouser.settings_table": ("SettingsTable",),
     "rouser.errors": (
         "AgentNotStartedError",
@@ -176,8 +178,10 @@ __all__ = [
     "__version__",
     "carried_tokens",
     "data_directory",
+    "end_process_of",
     "find_daemons",
     "hookimpl",
+    "is_process_of",
     "is_valid_name",
     "run_program",
     "snapshot_policy",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid5
 
-from rouser import Conversation, Evidence, HookError, PromptState, Session
+from rouser import Conversation, Evidence, HookError, PromptState, Session, is_process_of
 from rouser_gemini import chats, processes, prompts
 
 # How much of a record is read to tell people its number of turns: some tens of milliseconds.
@@ -92,7 +92,7 @@ def holder(session: Session) -> str | None:
     The session's own, which lives on behind a terminal that is gone, is ended by :func:`clear_the_way`.
     """
     for client in processes.live():
-        if client.conversation_id == id_of(session) and not processes.is_of_session(client, session.id):
+        if client.conversation_id == id_of(session) and not is_process_of(session.id, client.pid):
             return f"process {client.pid}"
     return None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid5
 
-from rouser import Conversation, Evidence, HookError, PromptState, Session
+from rouser import Conversation, Evidence, HookError, PromptState, Session, is_process_of
 from rouser_opencode import database, processes, prompts
 
 _ID: Final = re.compile(r"ses_[0-9A-Za-z]+")
@@ -81,7 +81,7 @@ def holder(session: Session, path: Path) -> str | None:
     if kept is None:
         return None
     for client in processes.live(path):
-        if may_hold(client, kept) and not processes.is_of_session(client, session.id):
+        if may_hold(client, kept) and not is_process_of(session.id, client.pid):
             return f"process {client.pid}" + (f", started in {client.directory}" if client.directory else "")
     return None
 

@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from rouser import end_process_of, is_process_of
+
 _PROGRAM: Final = "opencode"
 _OPTIONS: Final = ("--session", "-s")
-_PATIENCE: Final = 2.0  # seconds for each signal to take effect
 _FIRST_WORDS: Final = 4  # a shell and what it is to do may come first, or an interpreter
 _QUOTING: Final = ("tmux",)  # a server shows the command that it was started for as its own
 
@@ -85,38 +86,8 @@ def end_of_session(database: Path, session_id: str, conversation_id: str) -> Non
     :raises OSError: one does not end.
     """
     for client in of_conversation(database, conversation_id):
-        if is_of_session(client, session_id):
-            _end(client, session_id)
-
-
-def is_of_session(client: Client, session_id: str) -> bool:
-    """Return whether rouser started the process for a session, by its environment."""
-    mark = f"ROUSER_SESSION_ID={session_id}".encode()
-    try:
-        return mark in Path(f"/proc/{client.pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return False
-
-
-def _end(client: Client, session_id: str) -> None:
-    import select
-    import signal  # both are needed only where something is left
-
-    try:
-        descriptor = os.pidfd_open(client.pid)
-    except ProcessLookupError:
-        return
-    try:
-        if not is_of_session(client, session_id):
-            return  # the pid is another's by now
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(descriptor, number)
-            if select.select([descriptor], [], [], _PATIENCE)[0]:
-                return
-    finally:
-        os.close(descriptor)
-    raise OSError(f"process {client.pid} does not end")
+        if is_process_of(session_id, client.pid):
+            end_process_of(session_id, client.pid)
 
 
 def _is_client(words: Sequence[str]) -> bool:

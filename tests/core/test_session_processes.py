@@ -1,0 +1,59 @@
+"""Which processes are a session's, and ending them."""
+
+import os
+import subprocess
+
+import pytest
+
+from rouser import end_process_of, is_process_of
+
+DEAF = "trap '' TERM; echo up; while :; do read -r line; done"
+
+
+@pytest.fixture
+def start():
+    started = []
+
+    def run(session_id, script="echo up; read -r line"):
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", script],
+            env={"ROUSER_SESSION_ID": session_id},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        started.append(process)
+        assert process.stdout.readline() == b"up\n"
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_a_process_is_of_the_session_that_its_environment_names(start):
+    process = start("5b1e7a34")
+    assert is_process_of("5b1e7a34", process.pid)
+    assert not is_process_of("5b1e", process.pid)
+    assert not is_process_of("5b1e7a34", os.getpid())
+
+
+@pytest.mark.parametrize("script", ["echo up; read -r line", DEAF])
+def test_it_is_ended_though_it_may_not_want_to(start, script):
+    process = start("5b1e7a34", script)
+    end_process_of("5b1e7a34", process.pid)
+    assert process.wait(30) < 0
+
+
+def test_another_sessions_process_with_the_pid_is_left_alone(start):
+    process = start("another")
+    end_process_of("5b1e7a34", process.pid)
+    assert process.poll() is None
+
+
+def test_what_is_gone_already_is_no_error(start):
+    process = start("5b1e7a34")
+    process.kill()
+    process.wait()
+    assert not is_process_of("5b1e7a34", process.pid)
+    end_process_of("5b1e7a34", process.pid)
