@@ -1,8 +1,12 @@
 """Removing a clone loses no work, and touches nothing else."""
 
+import errno
 import shutil
+from pathlib import Path
 
 import pytest
+
+from rouser import HookError
 
 
 def changed(made):
@@ -135,6 +139,30 @@ def test_commits_in_submodules_are_not_lost(repo, make_repo, session, spawn, plu
     made.git("commit", "-qam", "Use n")
     made.git("push", "-q", "rouser-source", "HEAD")
     assert "1 commit not pushed in submodules" in refused(plugin.workspace_destroy, made.path, force=False)
+
+
+@pytest.mark.parametrize("again", ["removed", "restored"])
+def test_a_removal_that_is_stopped_leaves_no_half_of_a_clone(repo, session, spawn, plugin, base, monkeypatch, again):
+    path = spawn(session).path
+    real = shutil.rmtree
+
+    def stop(directory, **options):
+        if (Path(directory) / ".git").exists():
+            (Path(directory) / ".git" / "HEAD").unlink()
+            raise OSError(errno.EIO, "Input/output error", str(directory))
+        real(directory, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", stop)
+    with pytest.raises(HookError, match="could not be removed: Input/output error"):
+        plugin.workspace_destroy(path, force=False)
+    assert not path.exists()
+    monkeypatch.undo()
+    if again == "restored":
+        repo.git("branch", session.branch)
+        assert plugin.workspace_restore(session, path) == path
+        assert (path / ".git" / "HEAD").exists()
+    plugin.workspace_destroy(path, force=True)
+    assert [entry.name for entry in path.parent.iterdir() if not entry.name.endswith(".lock")] == []
 
 
 @pytest.mark.parametrize("force", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -94,9 +95,26 @@ def destroy(base: Path, path: Path, *, force: bool) -> None:
     with working_on(place):
         if is_there and not force:
             _require_no_work(place, record)
-        remove_tree(beside(place, "new"))
-        remove_tree(place)
+        _remove_whole(place)
         beside(place, "json").unlink(missing_ok=True)
+
+
+def _remove_whole(path: Path) -> None:
+    """Remove a clone so that whoever is stopped at it leaves all of it, or nothing in its place.
+
+    :raises HookError: some of it could not be deleted; whoever makes or removes this clone next goes on with it.
+    """
+    aside = beside(path, "new")
+    remove_tree(aside)
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno != errno.EXDEV:  # which is what a directory of a lower layer of overlayfs is renamed with
+            raise HookError(f"{path} could not be removed: {error.strerror}") from error
+        remove_tree(path)
+    remove_tree(aside)
 
 
 def _require_no_work(path: Path, record: Record) -> None:
