@@ -473,6 +473,21 @@ def staged(repo, plugin, made, take):
     return session, path
 
 
+@pytest.mark.parametrize("whole", [0, 1, len("index"), -1])
+def test_a_note_on_a_new_index_that_was_not_written_whole_tells_of_nothing(tmp_path, whole):
+    """A full disk, or a kill, may have left any beginning of it; one is the name of the index itself."""
+    place = tmp_path / "rouser-snapshot.5b1e.0a1b"
+    place.mkdir()
+    index = tmp_path / "index"
+    index.write_text("the index")
+    noted = f"{index}.{place.name}"
+    length = len(str(index)) if whole == len("index") else whole
+    (place / "index-to-be").write_text(noted[:length])
+    staging.clear(place)
+    assert index.read_text() == "the index"
+    assert list(place.iterdir()) == []
+
+
 @pytest.mark.parametrize("moment", ["hardlink_to", "replace", "clear"])
 def test_who_is_killed_while_staging_again_leaves_no_lock_that_stays(repo, plugin, staged, monkeypatch, moment):
     session, path = staged

@@ -45,13 +45,15 @@ def stage(git: QuietGit, root: Path, commit: str, place: Path) -> None:
 def clear(place: Path) -> None:
     """Remove what :func:`stage` left that was killed while it worked in the directory ``place``."""
     with suppress(OSError):
-        fresh = Path(os.fsdecode((place / _NOTE).read_bytes()))
-        for file in (_lock_of(fresh), fresh.with_name(f"{fresh.name}.lock")):
-            with suppress(FileNotFoundError):
-                if file != _lock_of(fresh) or file.samefile(fresh):
-                    file.unlink()
-        fresh.unlink(missing_ok=True)
-        (place / _NOTE).unlink()
+        note = place / _NOTE
+        fresh = Path(os.fsdecode(note.read_bytes()))
+        if fresh.name.endswith(f".{place.name}"):  # else the note is not whole, and nothing was made that it tells of
+            for file in (_lock_of(fresh), fresh.with_name(f"{fresh.name}.lock")):
+                with suppress(FileNotFoundError):
+                    if file != _lock_of(fresh) or file.samefile(fresh):
+                        file.unlink()
+            fresh.unlink(missing_ok=True)
+        note.unlink()
 
 
 def _lock_of(fresh: Path) -> Path:
