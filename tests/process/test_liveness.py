@@ -2,11 +2,13 @@
 
 import os
 import signal
+import threading
 import time
 
 import pytest
 
 from rouser import HookError
+from rouser.deadline import call_within
 from rouser_process.handle import Handle
 
 
@@ -143,3 +145,18 @@ def test_nonsense_on_the_socket_does_not_harm_the_supervisor(world, nonsense):
         channel.sendall(nonsense)
         channel.recv(100)
     assert world.runtime.runtime_is_alive(handle) is True
+
+
+@pytest.mark.parametrize("gets_there", [True, False])
+def test_a_runtime_that_is_being_started_is_waited_for(world, gets_there):
+    """As after a command that was killed in the middle: what it had launched goes on."""
+    handle = world.create(["cat"])
+    record = Handle.parse(handle).place / "runtime.json"
+    away = record.rename(record.with_name("away"))
+    later = threading.Timer(0.2, away.rename, (record,))
+    if not gets_there:
+        with pytest.raises(HookError, match=r"is being started in .*, and it is unknown whether it runs; try again"):
+            call_within(1, world.runtime.runtime_discover)
+    later.start()
+    assert [found.handle for found in world.runtime.runtime_discover()] == [handle]
+    later.join()

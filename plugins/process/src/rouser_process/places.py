@@ -18,6 +18,7 @@ from rouser_process.identity import Process
 from rouser_process.protocol import RECORD
 
 _POLL_SECONDS: Final = 0.005
+_START_SECONDS: Final = 5.0
 
 
 def configured_base(settings: Mapping[str, Any]) -> Path:
@@ -81,7 +82,9 @@ def claimed(base: Path, name: str, token: str) -> Iterator[tuple[Path, int]]:
 def recorded(base: Path) -> Iterator[Handle]:
     """Yield the handles of the runtimes that are on record below ``base``, whether or not they still run.
 
-    :raises HookError: the directory cannot be read.
+    One that is being started is waited for: what starts it goes on when the command that wanted it was killed.
+
+    :raises HookError: the directory cannot be read, or one that is being started does not get there.
     """
     try:
         places = sorted(base.iterdir())
@@ -90,9 +93,18 @@ def recorded(base: Path) -> Iterator[Handle]:
     except OSError as error:
         raise HookError(f"the directory {base} of runtimes cannot be read: {error.strerror}") from error
     for place in places:
-        handle = read_record(place)
+        handle = _started(place)
         if handle is not None:
             yield handle
+
+
+def _started(place: Path) -> Handle | None:
+    give_up = time.monotonic() + min(_START_SECONDS, time_left() / 2)
+    while (handle := read_record(place)) is None and _is_in_use(place):
+        if time.monotonic() > give_up:
+            raise HookError(f"a runtime is being started in {place}, and it is unknown whether it runs; try again")
+        time.sleep(_POLL_SECONDS)
+    return handle or read_record(place)  # it may have got there and ended between the two looks
 
 
 def read_record(place: Path) -> Handle | None:
