@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from gemini.records import answered, put_chat, said
+from gemini.records import answered, line, put_chat, said
 
 from rouser import ActivityState, Conversation, Evidence, HookError, PromptState
 from rouser_gemini import activity, conversations, prompts
@@ -51,6 +51,40 @@ def test_a_stub_alone_is_moved_aside_and_only_at_a_start(home, make_session):
     assert not path.exists()
     assert other.exists()
     assert len(list(path.parent.glob("*.stub-*"))) == 1
+
+
+@pytest.mark.parametrize("torn", ["", '{"sessi'])
+def test_a_record_that_a_resume_began_anew_is_cut_back_to_what_was_said(home, make_session, torn):
+    session = make_session()
+    path = put_chat(home, session.workspace_path, session.id, "fix it")
+    whole = path.read_bytes()
+    path.unlink()
+    anew = put_chat(home, session.workspace_path, session.id).read_bytes()
+    path.write_bytes(whole + anew + anew + torn.encode())
+    conversations.clear_the_way(session, home)
+    assert path.read_bytes() == whole
+    (aside,) = path.parent.glob("*.cut-*")
+    assert aside.read_bytes() == anew + anew + torn.encode()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "",
+        line(**{"$set": {"messages": [{"type": "user"}, {"type": "user"}]}}),
+        said("go on"),
+        line(**{"$rewindTo": "u"}),
+    ],
+)
+def test_a_record_that_was_gone_on_in_stays_as_it_is(home, make_session, more):
+    session = make_session()
+    path = put_chat(home, session.workspace_path, session.id, "fix it")
+    begun = put_chat(home, session.workspace_path, session.id, "", time_part="2026-11-27T03-08").read_bytes()
+    path.write_bytes(path.read_bytes() + (begun + more.encode() if more else b""))
+    before = path.read_bytes()
+    conversations.clear_the_way(session, home)
+    assert path.read_bytes() == before
+    assert not list(path.parent.glob("*.cut-*"))
 
 
 def test_a_record_of_another_directory_is_not_resumed_here(home, make_session, tmp_path):

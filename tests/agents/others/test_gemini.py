@@ -161,6 +161,20 @@ def test_a_conversation_that_another_process_was_started_for_is_refused_naming_i
     assert f"process {pid}" in done.err
 
 
+def test_a_conversation_that_a_resume_began_anew_and_left_without_words_comes_back(lab: OtherLab) -> None:
+    session = lab.spawn("fix it")
+    lab.idle(session)
+    end(lab, session)
+    # A client that takes its terminal for none ends as soon as it has begun its record, here in the one that it
+    # resumes, as long as the minute of the spawn lasts.
+    lab.by_hand("mine", Path(session["workspace_path"]), "--resume", session["id"], more=("CI=true",))
+    wait_for(lambda: not lab.clients(), "the client by hand has ended", 60)
+    assert lab.restore(session)["resumed"] is True
+    sent = lab.send(session, "go on")
+    assert sent.code == 0, sent.err
+    assert lab.request("go on").said == ["fix it", "go on"]
+
+
 def test_prompts_and_messages_arrive_as_they_are(lab: OtherLab) -> None:
     session = lab.spawn_file(TRICKY["file"])
     assert session["prompt"]["state"] == "durable"

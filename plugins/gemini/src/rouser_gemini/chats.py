@@ -8,11 +8,16 @@ from those of Gemini CLI 0.61.0:
   an answer; a line ``$set`` changes something about the record, and holds what the client adds by itself.
 - The client begins a record when it starts, also another one for a conversation that it resumes, and goes on in the
   old one. A process that was killed may leave a record in which nothing was said: a stub.
+- Records are named by the minute. A client that resumes a conversation within the minute in which its record was begun
+  begins the new one at the end of the old one, with messages that take the place of all before; when it ends before
+  it has written the old ones again, the client no longer resumes the conversation.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +28,7 @@ from rouser import HookError
 
 _LONGEST_HEAD: Final = 1 << 20
 _SAID: Final = b'"type":"user"'
+_TAIL: Final = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,6 +125,48 @@ def said(path: Path, limit: int | None = None) -> Iterator[Said]:
         return
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def cut_empty_restart(path: Path) -> None:
+    """Move what begins a record anew at the end of another, and in which nothing was said, into a file beside it.
+
+    Only for a record that no client has open.
+
+    :raises HookError: it cannot be read, or not be cut.
+    """
+    try:
+        with path.open("r+b") as file:
+            start = max(0, file.seek(0, os.SEEK_END) - _TAIL)
+            file.seek(start)
+            cut = _empty_restart(file.read(), is_whole=start == 0)
+            if not cut:
+                return
+            path.with_name(f"{path.name}.cut-{time.time_ns()}").write_bytes(cut)
+            file.truncate(file.tell() - len(cut))
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise HookError(f"cannot mend {path}: {error.strerror}; make it writable") from error
+
+
+def _empty_restart(end: bytes, *, is_whole: bool) -> bytes:
+    """Return what of the end of a record begins it anew without words; empty when nothing does.
+
+    :param is_whole: whether it is all of the record, so that its first line is the one that begins it.
+    """
+    found = b""
+    seen = b""
+    for line in reversed(end.splitlines(keepends=True)[1 if is_whole else 0 :]):
+        record = parse(line)
+        if record is None and line.endswith(b"\n"):
+            break
+        seen = line + seen
+        if record is None:  # torn
+            continue
+        if "sessionId" in record:
+            found = seen
+        elif not isinstance(update := record.get("$set"), dict) or len(update.get("messages") or ()) > 1:
+            break
+    return found if b'"messages"' in found else b""
 
 
 def text_of(record: dict[str, Any]) -> str:

@@ -98,15 +98,17 @@ def holder(session: Session) -> str | None:
 
 
 def clear_the_way(session: Session, home: Path) -> None:
-    """End what is left of an earlier client of the session, and move stubs aside.
+    """End what is left of an earlier client of the session, and move aside what keeps the client from resuming.
 
-    :raises HookError: it does not end, or a stub cannot be renamed.
+    :raises HookError: it does not end, or a record cannot be changed.
     """
     try:
         processes.end_of_session(session.id, id_of(session))
     except OSError as error:
         raise HookError(f"an earlier client of the session is in the way: {error}; end it") from error
     set_stubs_aside(session, home)
+    for chat in _here(session, home, id_of(session)):
+        chats.cut_empty_restart(chat.path)
 
 
 def has_started(session: Session, home: Path) -> bool:
