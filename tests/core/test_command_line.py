@@ -17,7 +17,7 @@ from support.stage import LONG_AGO, make_session
 
 import rouser
 from rouser import RouserError, errors
-from rouser.cli import app
+from rouser.cli import program
 from rouser.cli.app import COMMANDS, cli
 from rouser.cli.fields import FIELDS, age, session_fields, short_prefix
 from rouser.cli.output import printable, printable_lines
@@ -192,7 +192,13 @@ class TestImports:
         modules = self.imported(*arguments)
         assert "rouser.cli.app" in modules
         assert not modules & {*self.HEAVY, *self.PLUGINS}
-        assert not {name for name in modules if name.startswith("rouser.cli.")} - {"rouser.cli.app"}
+        own = {name.removeprefix("rouser.cli.") for name in modules if name.startswith("rouser.cli.")}
+        assert own == {"app", "direct", "output", "program"}
+
+    def test_a_listing_does_not_import_click(self, tmp_path: Path) -> None:
+        modules = self.imported("ls", ROUSER_HOME=str(tmp_path / "home"))
+        assert "rouser.cli.listing" in modules
+        assert "click" not in modules
 
     def test_completing_commands_imports_no_command(self) -> None:
         words = {"_ROUSER_COMPLETE": "bash_complete", "COMP_WORDS": "rouser sh", "COMP_CWORD": "1"}
@@ -228,7 +234,7 @@ def test_every_public_name_can_be_had_and_no_other() -> None:
 
 
 def test_a_disk_that_fails_is_no_defect_of_ours() -> None:
-    failed = app._describe(OSError(5, "Input/output error", "/disk\x1b/file"))
+    failed = program._describe(OSError(5, "Input/output error", "/disk\x1b/file"))
     assert failed == (
         "error",
         "/disk\N{REPLACEMENT CHARACTER}/file: Input/output error. See that the disk is in order.",

@@ -12,8 +12,9 @@ from doc_pages import DOCS, ROOT, blocks, table_rows
 
 import rouser
 from rouser import errors
-from rouser.cli.app import COMMANDS, INTERNAL_ERROR, INTERRUPTED, cli
+from rouser.cli.app import COMMANDS, cli
 from rouser.cli.fields import FIELDS
+from rouser.cli.program import INTERNAL_ERROR, INTERRUPTED
 from rouser.config import Config, load_config
 from rouser.errors import RouserError
 from rouser.models import ActivityState, Evidence, PromptState, SessionStatus

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from support.world import Done, World
 
-from rouser.cli.app import COMMANDS, main
+from rouser.cli.app import COMMANDS
+from rouser.cli.program import main
 from rouser.entrypoints import installed
 
 _POLL = 0.002

@@ -20,7 +20,8 @@ from support.plugins import install
 from support.waiting import wait_for
 from support.world import new_world, running
 
-from rouser.cli.app import COMMANDS, main
+from rouser.cli.app import COMMANDS
+from rouser.cli.program import main
 from rouser.entrypoints import installed
 from torture import tracer
 from torture.crowding import crowding

@@ -1,5 +1,5 @@
 """The ``rouser`` command."""
 
-from rouser.cli.app import main
+from rouser.cli.program import main
 
 __all__ = ["main"]

@@ -1,4 +1,4 @@
-"""The command group, and the one place where errors become messages and exit codes.
+"""The command group.
 
 Importing this module costs little more than importing click: each command is a module of its own that is
 imported when it runs, and ``--help``, ``--version`` and completion need none of them.
@@ -6,10 +6,8 @@ imported when it runs, and ``--help``, ``--version`` and completion need none of
 
 from __future__ import annotations
 
-import os
-import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -39,9 +37,6 @@ COMMANDS: Final = {
     "completion": "Print the script that completes commands and ids in a shell.",
 }
 """Every command with its one-line help, in the order of ``rouser --help``; a test holds them against the modules."""
-
-INTERRUPTED: Final = 130
-INTERNAL_ERROR: Final = 70
 
 
 class LazyGroup(click.Group):
@@ -89,77 +84,3 @@ def cli(debug: bool) -> None:
     same conversation, same name to attach to.
     """
     del debug
-
-
-def main() -> None:
-    """Run the command line and exit with the code that docs/exit-codes.md gives."""
-    arguments = sys.argv[1:]
-    as_json = _wants_json(arguments)
-    if as_json:
-        from rouser.cli.output import reserve_stdout
-
-        reserve_stdout()
-    try:
-        code = cli.main(prog_name="rouser", standalone_mode=False)
-        sys.stdout.flush()
-    except SystemExit as end:
-        code = end.code
-    except BrokenPipeError:
-        # Whoever read our output has gone; a second failure while Python flushes would be noise.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        code = 1
-    except Exception as error:
-        if "--debug" in arguments or os.environ.get("ROUSER_DEBUG"):
-            raise
-        code = _report(error, as_json=as_json)
-    _leave(code if isinstance(code, int) else 0)
-
-
-def _leave(code: int) -> NoReturn:
-    """Exit, without waiting for threads that plugins have left behind."""
-    threading = sys.modules.get("threading")
-    if threading is not None and any(
-        not thread.daemon and thread is not threading.main_thread() for thread in threading.enumerate()
-    ):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
-
-
-def _wants_json(arguments: list[str]) -> bool:
-    """Tell whether ``--json`` was given, before anything has been parsed that could fail."""
-    return "--json" in (arguments[: arguments.index("--")] if "--" in arguments else arguments)
-
-
-def _report(error: Exception, *, as_json: bool) -> int:
-    """Write one line about ``error``, and with ``--json`` a document; return the exit code."""
-    kind, message, code = _describe(error)
-    if isinstance(error, click.UsageError) and error.ctx is not None:
-        click.echo(error.ctx.get_usage(), err=True)
-    click.echo(message if code == INTERRUPTED else f"error: {message}", err=True)
-    if as_json:
-        from rouser.cli.output import write_json
-
-        write_json({"error": {"kind": kind, "message": message}})
-    return code
-
-
-def _describe(error: Exception) -> tuple[str, str, int]:
-    from rouser.cli.output import printable, printable_lines
-
-    if isinstance(error, click.Abort):
-        notes = getattr(error.__cause__, "__notes__", [])
-        return "interrupted", ": ".join(["interrupted", *notes]), INTERRUPTED
-    if isinstance(error, click.ClickException):
-        return "usage", printable_lines(error.format_message()), error.exit_code
-    from rouser.errors import RouserError
-
-    text = printable(" ".join(str(error).split()))
-    if isinstance(error, RouserError):
-        return error.kind, text, error.exit_code
-    if isinstance(error, OSError) and error.strerror:
-        place = printable(str(error.filename)) if error.filename is not None else "the operating system"
-        return RouserError.kind, f"{place}: {error.strerror}. See that the disk is in order.", RouserError.exit_code
-    hint = "this is a defect of rouser; run it again with --debug and report the traceback"
-    return "internal", f"{type(error).__name__}: {text} ({hint})", INTERNAL_ERROR

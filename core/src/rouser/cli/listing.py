@@ -1,16 +1,50 @@
-"""The table of sessions and the hints below it."""
+"""Sessions as a table with hints below it, or as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
-from rouser.cli.fields import age, short_prefix
-from rouser.cli.output import say, table
-from rouser.liveness import SessionView, died_unasked
+from rouser.cli.fields import age, short_prefix, view_fields
+from rouser.cli.output import say, table, write_json
+from rouser.cli.state import opened
+from rouser.liveness import Liveness, SessionView, died_unasked, view_all, with_notes
 from rouser.models import ActivityState, SessionStatus
 from rouser.store import now
 
 _ONLY_IF_ANY = frozenset({"NAME", "NOTE"})
+
+
+def list_sessions(
+    *,
+    project: str | None = None,
+    status: str | None = None,
+    everything: bool = False,
+    no_probe: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Print the sessions as they are found to be.
+
+    :param project: only sessions of this project.
+    :param status: only sessions of this status.
+    :param everything: also sessions that have been over for long.
+    :param no_probe: show the records as they are.
+    :param as_json: print JSON in place of a table.
+    """
+    with opened() as state:
+        store, since = state.store, now() - timedelta(days=state.config.archive_after)
+        stored = store.sessions() if everything or status is not None else store.current(since)
+        sessions = [item for item in stored if project in {None, item.project_id}]
+        if no_probe or not sessions:
+            nothing = Liveness(alive=None, reason="not asked")
+            views = [SessionView(session=item, recorded=item, liveness=nothing) for item in sessions]
+        else:
+            views = with_notes(state.host, view_all(state.host, sessions))
+        views = [seen for seen in views if status in {None, seen.session.status}]
+        if as_json:
+            write_json([view_fields(seen) for seen in views])
+            return
+        show_listing(views, probed=not no_probe, archived=store.count() - len(stored))
 
 
 def show_listing(views: Sequence[SessionView], *, probed: bool, archived: int = 0) -> None:

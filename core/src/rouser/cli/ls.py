@@ -20,27 +20,6 @@ def command(project: str | None, status: str | None, everything: bool, no_probe:
     Sessions that were killed, merged or done more than `archive_after` days ago are left out; they stay on
     record, and every command finds them by id or name.
     """
-    from datetime import timedelta
+    from rouser.cli.listing import list_sessions
 
-    from rouser.cli.fields import view_fields
-    from rouser.cli.output import write_json
-    from rouser.cli.state import opened
-    from rouser.liveness import Liveness, SessionView, view_all, with_notes
-    from rouser.store import now
-
-    with opened() as state:
-        store, since = state.store, now() - timedelta(days=state.config.archive_after)
-        stored = store.sessions() if everything or status is not None else store.current(since)
-        sessions = [item for item in stored if project in {None, item.project_id}]
-        if no_probe or not sessions:
-            nothing = Liveness(alive=None, reason="not asked")
-            views = [SessionView(session=item, recorded=item, liveness=nothing) for item in sessions]
-        else:
-            views = with_notes(state.host, view_all(state.host, sessions))
-        views = [seen for seen in views if status in {None, seen.session.status}]
-        if as_json:
-            write_json([view_fields(seen) for seen in views])
-            return
-        from rouser.cli.listing import show_listing
-
-        show_listing(views, probed=not no_probe, archived=store.count() - len(stored))
+    list_sessions(project=project, status=status, everything=everything, no_probe=no_probe, as_json=as_json)

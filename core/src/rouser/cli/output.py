@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
-
-import click
+from typing import Any, Final, TextIO
 
 _stdout = 1
 _GAP: Final = 2
@@ -53,7 +51,21 @@ def printable_lines(text: str) -> str:
 
 def say(text: str) -> None:
     """Write a line for people to standard error."""
-    click.echo(printable(text), err=True)
+    tell(printable(text))
+
+
+def tell(text: str) -> None:
+    """Write lines to standard error as they are."""
+    _write(sys.stderr, text)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Write text and a newline; what the stream's encoding lacks is replaced."""
+    try:
+        stream.write(f"{text}\n")
+    except UnicodeEncodeError as error:
+        stream.write(f"{text.encode(error.encoding, 'replace').decode(error.encoding)}\n")
+    stream.flush()
 
 
 def wants_colour() -> bool:
@@ -75,7 +87,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, elastic: str
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in (headers, *cells)
     )
-    click.echo("\n".join(lines))  # once, as it looks at the stream each time
+    _write(sys.stdout, "\n".join(lines))
 
 
 def _draw(headers: Sequence[str], cells: Sequence[Sequence[str]], elastic: str) -> None:
