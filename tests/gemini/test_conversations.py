@@ -75,6 +75,7 @@ def test_a_record_that_a_resume_began_anew_is_cut_back_to_what_was_said(home, ma
         said("go on"),
         line(**{"$rewindTo": "u"}),
     ],
+    ids=["not begun anew", "written again", "gone on", "gone back"],
 )
 def test_a_record_that_was_gone_on_in_stays_as_it_is(home, make_session, more):
     session = make_session()
