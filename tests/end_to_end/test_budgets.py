@@ -101,7 +101,7 @@ def test_version_and_help_start_nothing_and_import_click(cost):
 
 
 def test_a_listing_asks_each_runtime_once_and_imports_what_its_sessions_name(cost, sessions):
-    wanted = ["click", "pluggy", "rouser", "rouser_command", "rouser_tmux", "sqlite3", "subprocess"]
+    wanted = ["pluggy", "rouser", "rouser_command", "rouser_tmux", "sqlite3", "subprocess"]
     assert cost("ls") == cost("ls", "--json") == Cost(["tmux"], 0, wanted)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from rouser.agent_provider import Agent
 from rouser.models import ActivityState, Session
 from rouser.testing.agent.kit import AgentKit, AgentTests
 from rouser.testing.guard import needs
@@ -51,6 +53,9 @@ class MannerTests(AgentTests):
         """Calls for different sessions overlap, and must not see each other's."""
         sessions = [kit.session(task=f"task {number}") for number in range(_MANY)]
         alone = [_answers(kit, session) for session in sessions]
+        in_turn = [[ask(kit.agent, session) for session in sessions] for ask in _QUESTIONS]
+        changed = "answers for one session change when others are asked for"
+        expect(list(zip(*in_turn, strict=True)) == alone, f"{changed} in between")
         together = threading.Barrier(_MANY)
 
         def ask(session: Session) -> tuple[object, ...]:
@@ -59,7 +64,7 @@ class MannerTests(AgentTests):
 
         with ThreadPoolExecutor(_MANY) as pool:
             overlapping = list(pool.map(ask, sessions))
-        expect(overlapping == alone, "answers for one session change when others are asked for at the same time")
+        expect(overlapping == alone, f"{changed} at the same time")
 
     @needs("agent_discover")
     def test_discovering_where_nothing_is_finds_nothing(self, kit: AgentKit) -> None:
@@ -68,12 +73,14 @@ class MannerTests(AgentTests):
         expect(found == [], f"conversations are discovered where none are: {found}")
 
 
+_QUESTIONS: Final[Sequence[Callable[[Agent, Session], object]]] = (
+    Agent.find_conversation,
+    Agent.launch_command,
+    Agent.restore_command,
+    lambda agent, session: dict(agent.environment(session)),
+    Agent.initial_prompt,
+)
+
+
 def _answers(kit: AgentKit, session: Session) -> tuple[object, ...]:
-    agent = kit.agent
-    return (
-        agent.find_conversation(session),
-        agent.launch_command(session),
-        agent.restore_command(session),
-        dict(agent.environment(session)),
-        agent.initial_prompt(session),
-    )
+    return tuple(ask(kit.agent, session) for ask in _QUESTIONS)
