@@ -7,6 +7,7 @@ import of asyncio, which costs a restore about as much as all of its other impor
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -21,8 +22,10 @@ from rouser.paths import is_running, make_private_directory
 # For how long whoever finds a lock held waits for the holder to write down who it is.
 _SETTLING_SECONDS: Final = 0.5
 _PAUSE: Final = 0.002
+_SWEEP_EVERY: Final = 1.0  # second: one of many locks finds nothing that the one before has left
 
 _held: Final[set[str]] = set()  # the paths of the locks that this process holds
+_swept: Final[dict[Path, float]] = {}
 
 
 def _open(path: Path) -> int:
@@ -73,6 +76,9 @@ def _holder(descriptor: int) -> str:
 
 def _sweep(directory: Path) -> None:
     """Remove the lock files of processes that were killed, which nobody may ever ask for again; never raises."""
+    if time.monotonic() < _swept.get(directory, -math.inf) + _SWEEP_EVERY:
+        return
+    _swept[directory] = time.monotonic()
     with suppress(OSError):
         for name in os.listdir(directory):  # noqa: PTH208 - one of many restores has many locks beside it
             if name.endswith(".lock") and f"{directory}/{name}" not in _held:

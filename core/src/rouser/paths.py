@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from pathlib import Path
 from typing import Final
@@ -67,11 +68,12 @@ def make_private_directory(path: Path) -> None:
     :raises StoreError: it cannot be made, is no directory, or belongs to somebody else.
     """
     try:
-        if not path.is_dir():
+        status = _directory_status(path)
+        if status is None:
             for directory in (*reversed(path.parents), path):
                 if not directory.is_dir():
                     directory.mkdir(mode=0o700, exist_ok=True)
-        status = path.stat()
+            status = path.stat()
         if status.st_uid != os.geteuid():
             raise StoreError(f"{path} belongs to another user; set ROUSER_HOME to a directory of your own")
         if status.st_mode & 0o077:
@@ -80,6 +82,15 @@ def make_private_directory(path: Path) -> None:
         raise StoreError(
             f"cannot use the state directory {path}: {error.strerror}; set ROUSER_HOME to another"
         ) from error
+
+
+def _directory_status(path: Path) -> os.stat_result | None:
+    """Return the status of a directory; None when there is none."""
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status if stat.S_ISDIR(status.st_mode) else None
 
 
 def is_running(pid: int) -> bool:

@@ -7,6 +7,8 @@ So the pane runs ``/bin/sh FILE``; the file is private, empties itself once it i
 from __future__ import annotations
 
 import contextlib
+import functools
+import math
 import os
 import stat
 import time
@@ -21,11 +23,15 @@ from rouser_tmux.processes import command_line
 _SHELL_SECONDS: Final = 0.2
 _SHELL: Final = "/bin/sh"
 _FAILED: Final = "failed\n"
+_SWEEP_EVERY: Final = 1.0  # second: one of many creations finds nothing that the one before has left
 _OF_THE_TERMINAL: Final = ("TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TMUX", "TMUX_PANE")
 # To set or unset one of these ends one or another shell.
 _OF_THE_SHELL: Final = frozenset({"BASHOPTS", "BASH_VERSINFO", "EUID", "OPTIND", "PPID", "SHELLOPTS", "UID"})
 # These would lie about the pane, or are the shell's.
 _LEFT_OUT: Final = _OF_THE_SHELL.union(_OF_THE_TERMINAL, ("LINES", "COLUMNS", "OLDPWD", "_"))
+
+_swept: Final[dict[Path, float]] = {}
+_found: Final[dict[tuple[str, str], str]] = {}  # where on a PATH a program was found last
 
 
 def directory() -> Path:
@@ -35,8 +41,11 @@ def directory() -> Path:
     """
     path = location()
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = path.lstat()
+        try:
+            status = path.lstat()
+        except FileNotFoundError:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            status = path.lstat()
         if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
             if status.st_mode & 0o077:
                 path.chmod(0o700)
@@ -98,8 +107,11 @@ def sweep() -> None:
     Not at once, since the shell that is to become the agent may be about to read one and remove it by itself. A
     server that hangs may run the shell much later; then it finds no agent.
     """
-    newest = time.time() - _SHELL_SECONDS
     place, own = location(), str(os.getpid())
+    if time.monotonic() < _swept.get(place, -math.inf) + _SWEEP_EVERY:
+        return
+    _swept[place] = time.monotonic()
+    newest = time.time() - _SHELL_SECONDS
     with contextlib.suppress(OSError):
         for name in os.listdir(place):  # noqa: PTH208 - one of many creations has many files beside it
             creator = name.removesuffix(".sh").rpartition("-")[2]
@@ -130,10 +142,23 @@ def check(cwd: Path, command: Sequence[str], env: Mapping[str, str]) -> None:
         raise HookError(f"the directory {cwd} does not exist")
     program = command[0]
     path = env.get("PATH", os.defpath)
-    places = [""] if "/" in program else path.split(os.pathsep)
-    if program.startswith("-") or not program or not any(_is_executable(cwd, place, program) for place in places):
+    if not program or program.startswith("-") or not _is_found(cwd, path, program):
         where = "" if "/" in program else f" on PATH ({path})"
         raise HookError(f"no program {program!r} that can be executed{where}: install it, or mend the agent's settings")
+
+
+def _is_found(cwd: Path, path: str, program: str) -> bool:
+    """Return whether a program can be executed, its place on the ``PATH`` being where the last one of many found it."""
+    if "/" in program:
+        return _is_executable(cwd, program)
+    known = _found.get((path, program))
+    if known is not None and _is_executable(cwd, known, program):
+        return True
+    for place in path.split(os.pathsep):
+        if _is_executable(cwd, place, program):
+            _found[path, program] = place
+            return True
+    return False
 
 
 def _is_executable(*parts: str | Path) -> bool:
@@ -198,7 +223,12 @@ exit
 
 
 def _tool(name: str) -> str:
-    places = [*os.defpath.split(os.pathsep), *os.environ.get("PATH", "").split(os.pathsep)]
+    return _tool_on(os.environ.get("PATH", ""), name)
+
+
+@functools.lru_cache(maxsize=8)
+def _tool_on(path: str, name: str) -> str:
+    places = [*os.defpath.split(os.pathsep), *path.split(os.pathsep)]
     found = (f"{place}/{name}" for place in places if place.startswith("/"))
     return _quote(next(filter(_is_executable, found), name))
 
