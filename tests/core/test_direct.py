@@ -24,7 +24,7 @@ def commands_of(name: str) -> tuple[click.Command, dict[str, object]]:
 def test_every_choice_of_flags_means_what_click_makes_of_it(name: str) -> None:
     command, defaults = commands_of(name)
     flags = list(DIRECT[name].flags)
-    ids = [[], ["a90"], ["a90", "b-1", "a90"]] if DIRECT[name].takes_sessions else [[]]
+    ids = [[], ["a90"], ["a90", "b-1", "a90"]] if DIRECT[name].everything else [[]]
     taken = 0
     for chosen in chain.from_iterable(combinations(flags, count) for count in range(len(flags) + 1)):
         for sessions in ids:

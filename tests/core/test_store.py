@@ -401,6 +401,7 @@ class TestCurrent:
             (lambda store: store.named("x"), "sessions_by_name"),
             (lambda store: store.on_branch("x"), "sessions_by_branch"),
             (lambda store: store.history("x"), "history_by_session"),
+            (lambda store: store.last_of_workspace("x"), "history_of_workspaces"),
         ],
     )
     def test_no_question_reads_the_whole_table(self, store: Store, stored, ask, index: str) -> None:

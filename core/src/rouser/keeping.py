@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from rouser.errors import (
     LivenessUnknownError,
@@ -19,11 +19,9 @@ from rouser.liveness import probe
 from rouser.models import Session, Snapshot
 from rouser.providers import workspace_of
 from rouser.runtime_provider import Runtime
+from rouser.schema import LOST, RECREATED
 from rouser.store import Store, now
 from rouser.workspace_provider import Directory, Workspace
-
-LOST: Final = "workspace_lost"
-RECREATED: Final = "workspace_recreated"
 
 
 class PutBack(NamedTuple):
@@ -165,7 +163,7 @@ def newest_of(workspace: Workspace | Directory, session: Session) -> Snapshot | 
 
 def was_interrupted(store: Store, session: Session) -> bool:
     """Return whether a restore was killed between recreating a workspace and putting its snapshot back."""
-    return store.last_event(session.id, (LOST, RECREATED)) == LOST
+    return store.last_of_workspace(session.id) == LOST
 
 
 def note_loss(store: Store, workspace: Workspace | Directory, session: Session, *, wanted: bool) -> None:

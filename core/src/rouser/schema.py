@@ -10,6 +10,11 @@ APPLICATION_ID: Final = 0x726F7573
 NOT_OVER: Final = "(status NOT IN ('killed', 'done', 'cleanup', 'errored', 'merged') OR pending IS NOT NULL)"
 """Which sessions somebody may still want brought back or looked after. An index has these, so it must not change."""
 
+LOST: Final = "workspace_lost"
+RECREATED: Final = "workspace_recreated"
+OF_WORKSPACES: Final = f"event IN ('{LOST}', '{RECREATED}')"
+"""Which lines of the history every restore looks for. An index has these, so it must not change."""
+
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
         """
@@ -72,6 +77,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX sessions_by_update ON sessions (updated_at)",
         "CREATE INDEX sessions_by_branch ON sessions (branch)",
     ),
+    (f"CREATE INDEX history_of_workspaces ON history (session_id, id) WHERE {OF_WORKSPACES}",),
 )
 """What brings a database from version N to N + 1, at index N. Never change one that was released; add another, and
 keep a sample of what it makes, see ``tests/torture/make_sample.py``.

@@ -19,7 +19,7 @@ from rouser.errors import AmbiguousSessionError, SessionNotFoundError, StoreErro
 from rouser.locks import session_lock
 from rouser.models import Session, SessionStatus
 from rouser.records import COLUMNS, from_row, to_row
-from rouser.schema import NOT_OVER
+from rouser.schema import NOT_OVER, OF_WORKSPACES
 from rouser.together import Together
 
 _SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM sessions"  # noqa: S608 - our own column names
@@ -231,14 +231,13 @@ class Store:
         except (ValueError, TypeError) as error:
             raise StoreError(damaged(self.path, f"history of session {session_id}: {error}")) from error
 
-    def last_event(self, session_id: str, events: tuple[str, ...]) -> str | None:
-        """Return which of some events is the last in a session's history; None when there is none."""
+    def last_of_workspace(self, session_id: str) -> str | None:
+        """Return whether ``LOST`` or ``RECREATED`` is the last of the two in a session's history; None: neither."""
         if not self._exists():
             return None
-        wanted = ", ".join("?" * len(events))
-        query = f"SELECT event FROM history WHERE session_id = ? AND event IN ({wanted}) ORDER BY id DESC LIMIT 1"  # noqa: S608
+        query = f"SELECT event FROM history WHERE session_id = ? AND {OF_WORKSPACES} ORDER BY id DESC LIMIT 1"  # noqa: S608
         with self._guard, translated(self.path):
-            row = self._open().execute(query, (session_id, *events)).fetchone()
+            row = self._open().execute(query, (session_id,)).fetchone()
         return None if row is None else row[0]
 
     def find_removed(self, text: str) -> Session:

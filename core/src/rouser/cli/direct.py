@@ -10,27 +10,31 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 # With these in the environment, click does more than run the command.
 _OF_CLICK: Final = ("_ROUSER_COMPLETE", "ROUSER_DEBUG")
 
 
-class Direct(NamedTuple):
+class Direct:
     """A command that can be run without click.
+
+    A named tuple of this would take a millisecond to make.
 
     :ivar module: where its function is.
     :ivar function: what the command calls.
     :ivar flags: its flags, each with the parameter that it makes true.
-    :ivar takes_sessions: whether it takes ids of sessions.
-    :ivar everything: the parameter that stands for all of them, where one or the other is needed.
+    :ivar everything: the parameter that stands for all sessions, of which one or the other is needed. None: the
+        command takes no ids.
     """
 
-    module: str
-    function: str
-    flags: Mapping[str, str]
-    takes_sessions: bool = False
-    everything: str = ""
+    __slots__ = ("everything", "flags", "function", "module")
+
+    def __init__(self, module: str, function: str, flags: Mapping[str, str], everything: str | None = None) -> None:
+        self.module = module
+        self.function = function
+        self.flags = flags
+        self.everything = everything
 
 
 DIRECT: Final[Mapping[str, Direct]] = {
@@ -49,7 +53,6 @@ DIRECT: Final[Mapping[str, Direct]] = {
             "--no-snapshot": "no_snapshot",
             "--json": "as_json",
         },
-        takes_sessions=True,
         everything="everything",
     ),
 }
@@ -75,11 +78,11 @@ def direct_values(arguments: Sequence[str]) -> dict[str, Any] | None:
     for word in arguments[1:]:
         if word in direct.flags:
             values[direct.flags[word]] = True
-        elif direct.takes_sessions and word and not word.startswith("-"):
+        elif direct.everything and word and not word.startswith("-"):
             sessions.append(word)
         else:
             return None
-    if direct.takes_sessions:
+    if direct.everything:
         if bool(sessions) == bool(values.get(direct.everything)):
             return None
         values["sessions"] = tuple(sessions)
