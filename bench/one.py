@@ -19,6 +19,7 @@ ROUNDS = 20
 LIMITS = (
     Limit("rouser restore", "tmuxp load", 0.4),
     Limit("rouser restore", "shell script", 4.5),
+    Limit("rouser restore", "careful script"),
     Limit("rouser restore", "import click"),
 )
 
@@ -44,6 +45,7 @@ def works(scratch: Path, stack: ExitStack) -> Mapping[str, Work]:
     measured = {
         "import click": Work(run=lambda: run(IMPORT_CLICK, world.environment)),
         "shell script": Work(before=gone, run=lambda: peers.shell_script(world, place), after=done),
+        "careful script": Work(before=gone, run=lambda: peers.shell_script(world, place, careful=True), after=done),
         "rouser restore": Work(before=gone, run=lambda: world.rouser("restore", name), after=done),
     }
     if tmuxp().exists():

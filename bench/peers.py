@@ -13,11 +13,15 @@ from bench.world import AGENT, World
 _HERE = Path(__file__).parent
 
 
-def shell_script(world: World, place: Path) -> int:
-    """Restore one session by the script that one would write by hand."""
+def shell_script(world: World, place: Path, *, careful: bool = False) -> int:
+    """Restore one session by the script that one would write by hand.
+
+    :param careful: whether it takes a lock, records what it is about to do, and looks at what it did.
+    """
+    script = "careful.sh" if careful else "floor.sh"
     record = str(world.root / "record")
     config = str(world.root / "tmux.conf")
-    command = ["sh", str(_HERE / "floor.sh"), str(world.socket), config, place.name, str(place), record, *AGENT]
+    command = ["sh", str(_HERE / script), str(world.socket), config, place.name, str(place), record, *AGENT]
     return run(command, world.environment)
 
 
