@@ -39,7 +39,7 @@ def create(
     if not is_valid_name(name):
         raise HookError(f"{name!r} cannot name a tmux session: use letters, digits, _ and -, at most 64")
     launch.check(cwd, command, env)
-    launch.sweep()
+    launch.sweep_at_times()
     give_up = time.monotonic() + min(time_left() / 2, _EXITING_SECONDS)
     while True:
         try:

@@ -108,8 +108,6 @@ def sweep() -> None:
     server that hangs may run the shell much later; then it finds no agent.
     """
     place, own = location(), str(os.getpid())
-    if time.monotonic() < _swept.get(place, -math.inf) + _SWEEP_EVERY:
-        return
     _swept[place] = time.monotonic()
     newest = time.time() - _SHELL_SECONDS
     with contextlib.suppress(OSError):
@@ -119,6 +117,12 @@ def sweep() -> None:
                 continue
             if (place / name).lstat().st_mtime < newest:
                 (place / name).unlink(missing_ok=True)
+
+
+def sweep_at_times() -> None:
+    """Sweep, unless that was done a moment ago, as by the one before of many creations."""
+    if time.monotonic() > _swept.get(location(), -math.inf) + _SWEEP_EVERY:
+        sweep()
 
 
 def _runs(pid: int) -> bool:
