@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from support.stage import Stage
 
+from rouser.store import Store
+
 
 @pytest.fixture(autouse=True)
 def _nothing_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,3 +32,9 @@ def hasty_stage(tmp_path: Path) -> Iterator[Stage]:
     made = Stage(tmp_path, seconds=0.5)
     yield made
     made.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "home") as opened:
+        yield opened

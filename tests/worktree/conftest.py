@@ -62,3 +62,15 @@ def spawn(plugin):
 @pytest.fixture
 def until():
     return eventually
+
+
+@pytest.fixture
+def made(spawn, session):
+    """Return a session with its worktree, and the path."""
+    path = spawn(session)
+    return session._replace(workspace_path=path), path
+
+
+@pytest.fixture
+def take(plugin, made):
+    return lambda reason="by hand": plugin.workspace_snapshot(made[0], made[1], reason)
