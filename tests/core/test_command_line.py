@@ -22,6 +22,7 @@ from rouser.cli.app import COMMANDS, cli
 from rouser.cli.fields import FIELDS, age, session_fields, short_prefix
 from rouser.cli.output import printable, printable_lines
 from rouser.completion import complete_session
+from rouser.errors import SessionNotFoundError
 from rouser.store import Store
 
 
@@ -240,3 +241,25 @@ def test_a_disk_that_fails_is_no_defect_of_ours() -> None:
         "/disk\N{REPLACEMENT CHARACTER}/file: Input/output error. See that the disk is in order.",
         1,
     )
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("arguments", [["ls"], ["ls", "--json"], ["show", "nothing"], ["--version"]])
+def test_closed_streams_are_no_failure_and_nothing_takes_their_place(
+    tmp_path: Path, closed: str, arguments: list[str]
+) -> None:
+    home = tmp_path / "home"
+    with Store(home) as store:
+        store.add(make_session(tmp_path), "added")
+    before = (home / "rouser.db").read_bytes()
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "rouser", *arguments],
+        env=os.environ | {"ROUSER_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == (SessionNotFoundError.exit_code if "show" in arguments else 0)
+    assert "Traceback" not in done.stderr
+    assert (home / "rouser.db").read_bytes() == before

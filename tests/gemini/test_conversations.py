@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -65,6 +66,21 @@ def test_a_record_that_a_resume_began_anew_is_cut_back_to_what_was_said(home, ma
     assert path.read_bytes() == whole
     (aside,) = path.parent.glob("*.cut-*")
     assert aside.read_bytes() == anew + anew + torn.encode()
+
+
+def test_a_record_that_cannot_be_cut_back_is_an_error_and_stays(home, make_session, monkeypatch):
+    session = make_session()
+    path = put_chat(home, session.workspace_path, session.id, "fix it")
+    before = path.read_bytes() + path.read_bytes().split(b'{"id"')[0]
+    path.write_bytes(before)
+
+    def refuse(path, length):
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(os, "truncate", refuse)
+    with pytest.raises(HookError, match="make it writable"):
+        conversations.clear_the_way(session, home)
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(

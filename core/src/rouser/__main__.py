@@ -16,6 +16,7 @@ _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 def main() -> None:
     """Run the command line and end the process."""
+    _open_closed_streams()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
     from rouser.cli import main as run
 
@@ -31,6 +32,21 @@ def main() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Put the null device in the place of standard streams that are closed.
+
+    What is opened next would take their numbers, and be written to in their place: the database, for one.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, "w" if number else "r")  # noqa: PTH123, SIM115 - for as long as the process lives
+            setattr(sys, name, stream)
+            try:
+                os.fstat(number)
+            except OSError:
+                os.dup2(stream.fileno(), number)
 
 
 def _others_run() -> bool:

@@ -59,8 +59,10 @@ def tell(text: str) -> None:
     _write(sys.stderr, text)
 
 
-def _write(stream: TextIO, text: str) -> None:
-    """Write text and a newline; what the stream's encoding lacks is replaced."""
+def _write(stream: TextIO | None, text: str) -> None:
+    """Write text and a newline; what the stream's encoding lacks is replaced. A stream that was closed is None."""
+    if stream is None:
+        return
     try:
         stream.write(f"{text}\n")
     except UnicodeEncodeError as error:

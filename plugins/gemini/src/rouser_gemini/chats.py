@@ -135,15 +135,15 @@ def cut_empty_restart(path: Path) -> None:
     :raises HookError: it cannot be read, or not be cut.
     """
     try:
-        with path.open("r+b") as file:
-            start = max(0, file.seek(0, os.SEEK_END) - _TAIL)
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            start = max(0, size - _TAIL)
             file.seek(start)
-            cut = _empty_restart(file.read(), is_whole=start == 0)
-            if not cut:
-                return
-            path.with_name(f"{path.name}.cut-{time.time_ns()}").write_bytes(cut)
-            file.truncate(file.tell() - len(cut))
-            os.fsync(file.fileno())
+            cut = _empty_restart(file.read(size - start), is_whole=start == 0)
+        if not cut:
+            return
+        path.with_name(f"{path.name}.cut-{time.time_ns()}").write_bytes(cut)
+        os.truncate(path, size - len(cut))
     except OSError as error:
         raise HookError(f"cannot mend {path}: {error.strerror}; make it writable") from error
 
