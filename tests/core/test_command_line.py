@@ -263,3 +263,24 @@ def test_closed_streams_are_no_failure_and_nothing_takes_their_place(
     assert done.returncode == (SessionNotFoundError.exit_code if "show" in arguments else 0)
     assert "Traceback" not in done.stderr
     assert (home / "rouser.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [["ls", "--no-probe"], ["ls", "--json"], ["show", "nothing", "--json"], ["--version"]]
+)
+def test_an_output_that_takes_nothing_is_an_error_of_one_line(tmp_path: Path, arguments: list[str]) -> None:
+    with Store(tmp_path / "home") as store:
+        store.add(make_session(tmp_path), "added")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "rouser", *arguments],
+            env=os.environ | {"ROUSER_HOME": str(tmp_path / "home")},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == (SessionNotFoundError.exit_code if "show" in arguments else 1)
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Final, NoReturn
 
 from rouser.cli.direct import direct_call
@@ -70,7 +71,8 @@ def _report(error: BaseException, *, as_json: bool) -> int:
     kind, message, code = _describe(error)
     tell(message if code == INTERRUPTED else f"error: {message}")
     if as_json:
-        write_json({"error": {"kind": kind, "message": message}})
+        with suppress(OSError):  # the output may be what failed
+            write_json({"error": {"kind": kind, "message": message}})
     return code
 
 
