@@ -111,23 +111,24 @@ def test_an_index_that_somebody_has_locked_stays_as_it_is(repo, plugin, staged):
     assert repo.git("show", ":a.txt", at=path) != "staged"
 
 
-def test_a_lock_of_a_git_that_was_killed_is_not_in_the_way_of_snapshots(repo, made, take):
+@pytest.fixture
+def lock(repo, made):
+    """Provide new work, and a lock on the reference of the snapshot that would keep it."""
     session, path = made
     (path / "new").write_text("new\n")
     lock = repo.path / ".git" / "refs" / "rouser" / session.id / "1.lock"
     lock.parent.mkdir(parents=True)
     lock.touch()
+    return lock
+
+
+def test_a_lock_of_a_git_that_was_killed_is_not_in_the_way_of_snapshots(take, lock):
     assert take().number == 1
     assert not lock.exists()
 
 
-def test_a_lock_is_left_alone_while_somebody_else_takes_a_snapshot_of_the_session(repo, made, take):
-    session, path = made
-    (path / "new").write_text("new\n")
-    lock = repo.path / ".git" / "refs" / "rouser" / session.id / "1.lock"
-    lock.parent.mkdir(parents=True)
-    lock.touch()
-    other = repo.path / ".git" / f"rouser-snapshot.{session.id}.01234567"
+def test_a_lock_is_left_alone_while_somebody_else_takes_a_snapshot_of_the_session(repo, made, take, lock):
+    other = repo.path / ".git" / f"rouser-snapshot.{made[0].id}.01234567"
     other.mkdir()
     with (other / "held").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from typing import ClassVar
 
 from testing.broken.defects import broken
 from testing.sound import SoundAgent, state_of
@@ -177,3 +178,12 @@ class RemembersTheLastSession(SoundAgent):
     @hookimpl
     def agent_launch_command(self, session):
         return super().agent_launch_command(self.last)
+
+
+@broken("test_what_is_to_be_remembered_can_be_stored", "mapping of str to JSON values is expected")
+class RemembersWhatCannotBeStored(SoundAgent):
+    missing: ClassVar = {hook: why for hook, why in SoundAgent.missing.items() if hook != "agent_prepare"}
+
+    @hookimpl
+    def agent_prepare(self, session):
+        return {"seen": {session.id}}
