@@ -284,3 +284,14 @@ def test_an_output_that_takes_nothing_is_an_error_of_one_line(tmp_path: Path, ar
     assert done.returncode == (SessionNotFoundError.exit_code if "show" in arguments else 1)
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize("arguments", [[], ["snapshots"]])
+def test_without_a_command_there_is_the_help_and_nothing_else(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "rouser", *arguments]
+    bare, asked = (
+        subprocess.run([*command, *more], capture_output=True, text=True, timeout=60, check=False)
+        for more in ([], ["--help"])
+    )
+    assert (bare.returncode, bare.stdout) == (2, "")
+    assert bare.stderr.split() == asked.stdout.split()

@@ -44,9 +44,15 @@ def _run(arguments: list[str]) -> object:
         except KeyboardInterrupt:
             tell("")  # ends the line on which the terminal shows ^C, as click does
             raise
+    from click.exceptions import NoArgsIsHelpError
+
     from rouser.cli.app import cli
 
-    return cli.main(prog_name="rouser", standalone_mode=False)
+    try:
+        return cli.main(prog_name="rouser", standalone_mode=False)
+    except NoArgsIsHelpError as error:
+        tell(error.format_message())  # the help itself, which is no message of an error
+        return error.exit_code
 
 
 def _leave(code: int) -> NoReturn:
