@@ -43,7 +43,7 @@ class Config(NamedTuple):
     branch_prefix: str = "rouser/"
     hook_timeout: float = 10.0
     prompt_timeout: float = 30.0
-    jobs: int = 16
+    jobs: int = 24
     archive_after: float = 14.0
     minimum_evidence: Evidence = Evidence.PROCESS
     plugins: Mapping[str, Mapping[str, Any]] = MappingProxyType({})

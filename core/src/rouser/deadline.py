@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextvars
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
 
 _UNBOUNDED: Final = 3600.0
 _MARGIN: Final = 0.05
 _LONGEST_WAIT: Final = 0.2
+_TURN_PAUSE: Final = 0.005
 _deadline: contextvars.ContextVar[float | None] = contextvars.ContextVar("rouser_deadline", default=None)
 
 
@@ -126,13 +130,69 @@ class _Idle:
         self.worker.end()
 
 
+class Scheduler:
+    """What runs several tasks in one thread, which must not block, see :class:`rouser.tasks.Tasks`."""
+
+    def call(self, seconds: float, function: Callable[[], T], kind: Hashable) -> T:
+        """Do what :func:`call_within` does."""
+        raise NotImplementedError
+
+    def ask(
+        self, answer_all: Callable[[Sequence[Question]], Sequence[Answer | BaseException]], question: Question
+    ) -> Answer:
+        """Return the answer to a question, or raise what came instead.
+
+        :param answer_all: answers many questions at a time; it may block.
+        """
+        raise NotImplementedError
+
+    def pause(self, seconds: float) -> None:
+        """Do what :func:`pause` does."""
+        raise NotImplementedError
+
+
 class _Own(threading.local):
     """What each thread that makes calls has of its own; one worker will do, as it waits for each call to return."""
 
     idle: _Idle | None = None
+    scheduler: Scheduler | None = None
 
 
 _own: Final = _Own()
+
+
+def scheduler() -> Scheduler | None:
+    """Return what runs the present task. None: the thread is its own, and may block."""
+    return _own.scheduler
+
+
+@contextmanager
+def run_here(scheduler: Scheduler) -> Iterator[None]:
+    """Say that the code in the ``with`` block, in this thread, is in tasks of ``scheduler``."""
+    before, _own.scheduler = _own.scheduler, scheduler
+    try:
+        yield
+    finally:
+        _own.scheduler = before
+
+
+def pause(seconds: float) -> None:
+    """Sleep, while other tasks of this thread go on."""
+    if _own.scheduler is None:
+        time.sleep(seconds)
+    else:
+        _own.scheduler.pause(seconds)
+
+
+@contextmanager
+def in_turn(lock: threading.Lock) -> Iterator[None]:
+    """Hold a lock for the length of a ``with`` block in which there are calls that let other tasks go on."""
+    while not lock.acquire(blocking=_own.scheduler is None):
+        pause(_TURN_PAUSE)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _borrowed() -> _Idle:
@@ -141,7 +201,7 @@ def _borrowed() -> _Idle:
     return idle or _Idle(_Worker())
 
 
-def call_within(seconds: float, function: Callable[[], T]) -> T:
+def call_within(seconds: float, function: Callable[[], T], kind: Hashable = None) -> T:
     """Call ``function`` in a daemon thread and return what it returns.
 
     The thread is a daemon so that a call that never returns cannot keep the process from exiting, and the
@@ -149,9 +209,12 @@ def call_within(seconds: float, function: Callable[[], T]) -> T:
     call too, unless this one does not return.
 
     :param seconds: how long to wait, more than 0.
+    :param kind: calls of one kind take about the same time. None: nothing is known of it.
     :raises DeadlineExceededError: the call has not returned; it goes on in its thread.
     :raises BaseException: whatever ``function`` raised, ``SystemExit`` included.
     """
+    if _own.scheduler is not None:
+        return _own.scheduler.call(seconds, function, kind)
     idle = _borrowed()
     call = _Call(function, seconds)
     idle.worker.make(call)
@@ -202,6 +265,8 @@ def call_each_within(seconds: float, functions: Sequence[Callable[[], T]]) -> li
     :returns: for each what it returned or raised, or :class:`DeadlineExceededError`.
     """
     outcomes: list[T | Exception] = []
+    if _own.scheduler is not None:
+        return [_tried(seconds, function) for function in functions]
     while len(outcomes) < len(functions):
         each: _Each[T] = _Each(functions[len(outcomes) :], seconds)
         idle = _borrowed()
@@ -216,3 +281,10 @@ def call_each_within(seconds: float, functions: Sequence[Callable[[], T]]) -> li
         else:
             outcomes.append(DeadlineExceededError())
     return outcomes
+
+
+def _tried(seconds: float, function: Callable[[], T]) -> T | Exception:
+    try:
+        return call_within(seconds, function)
+    except Exception as error:
+        return error

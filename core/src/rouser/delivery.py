@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from rouser.agent_provider import Agent
+from rouser.deadline import pause
 from rouser.errors import AgentNotStartedError, HookTimeoutError, PluginError
 from rouser.models import PromptState, Session
 from rouser.runtime_provider import Runtime
@@ -55,7 +56,7 @@ class Watch(NamedTuple):
         :raises BlockedError: its screen shows what keeps it from going on.
         """
         start = time.monotonic()
-        pause, next_look, seen = _FIRST_PAUSE, start + _LOOK_EVERY, ""
+        seconds_between, next_look, seen = _FIRST_PAUSE, start + _LOOK_EVERY, ""
         while not condition():
             if not self._may_live(start + seconds):
                 if condition():  # what it wrote with its last breath counts
@@ -69,8 +70,8 @@ class Watch(NamedTuple):
                 next_look = moment + _LOOK_EVERY
             if moment >= start + seconds:
                 raise NotDeliveredError(f"{failure} within {seconds:g} s")
-            time.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            pause(seconds_between)
+            seconds_between = min(seconds_between * 1.5, _LONGEST_PAUSE)
 
     def _may_live(self, end: float) -> bool:
         """Return False when it has exited. Until ``end``, what cannot be told now may be told a moment later.

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 import pluggy
 
-from rouser.deadline import DeadlineExceededError, call_each_within, call_within
+from rouser.deadline import DeadlineExceededError, call_each_within, call_within, in_turn
 from rouser.entrypoints import installed
 from rouser.errors import (
     HookError,
@@ -62,7 +62,7 @@ class Host:
         self._seconds: Final = seconds
         self._infos: dict[str, PluginInfo] = {}
         self._waiting: Final[dict[str, Installed]] = {}
-        self._loading: Final = threading.RLock()
+        self._loading: Final = threading.Lock()
         self._callers: Final[dict[tuple[str, str], pluggy.HookCaller | None]] = {}
         self._rejected: Final[dict[str, PluginCallError | None]] = {}
         self._configuring: Final = threading.Lock()
@@ -89,7 +89,7 @@ class Host:
         """Load a plugin, if it is installed and has not been loaded."""
         if plugin_name not in self._waiting:
             return
-        with self._loading:
+        with in_turn(self._loading):
             plugin = self._waiting.get(plugin_name)
             if plugin is None:
                 return
@@ -220,7 +220,7 @@ class Host:
     def _configure(self, plugin_name: str) -> None:
         """Hand a plugin its settings, once, however many threads are about to call it."""
         if plugin_name not in self._rejected:
-            with self._configuring:
+            with in_turn(self._configuring):
                 if plugin_name not in self._rejected:
                     self._rejected[plugin_name] = self._rejection(plugin_name)
         rejection = self._rejected[plugin_name]
@@ -238,7 +238,8 @@ class Host:
 
     def _call(self, plugin_name: str, hook_name: str, arguments: Mapping[str, Any]) -> Any:
         try:
-            return call_within(self._limit(hook_name), self._called(plugin_name, hook_name, arguments))
+            made = self._called(plugin_name, hook_name, arguments)
+            return call_within(self._limit(hook_name), made, (plugin_name, hook_name))
         except (DeadlineExceededError, RuntimeError) as error:
             raise self._failure(plugin_name, hook_name, error) or error from error
         finally:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from rouser.deadline import pause
 from rouser.errors import SessionBusyError, StoreError
 from rouser.models import is_valid_name
 from rouser.paths import is_running, make_private_directory
@@ -54,7 +55,7 @@ def _acquire(path: Path) -> int | str:
             os.close(descriptor)
             if holder or time.monotonic() > give_up:
                 return holder or "another process"
-            time.sleep(_PAUSE)
+            pause(_PAUSE)
             continue
         except OSError:
             os.close(descriptor)

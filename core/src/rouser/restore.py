@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from rouser.config import Config
+from rouser.deadline import pause
 from rouser.delivery import Watch, await_start, end_runtime, last_output, verify
 from rouser.errors import (
     ConversationHeldError,
@@ -204,7 +205,7 @@ def _require_unheld(run: Restore, session: Session, seconds: float) -> None:
                 f"{session.short_id}: its conversation is open in {holder}, and would lose messages if it was resumed "
                 f"a second time. Nothing was changed. End that process, then: rouser restore {session.short_id}"
             )
-        time.sleep(_RELEASE_PAUSE)
+        pause(_RELEASE_PAUSE)
 
 
 def _conversation(run: Restore, session: Session) -> Conversation | None:

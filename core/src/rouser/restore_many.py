@@ -4,8 +4,9 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final, NamedTuple
 
 from rouser.config import Config
@@ -53,9 +54,9 @@ def _known(seen: SessionView) -> Known | None:
 
 
 class RestoreMany:
-    """Restores of several sessions, at most ``config.jobs`` at a time, in threads of their own.
+    """Restores of several sessions, at most ``config.jobs`` at a time, in a thread of their own.
 
-    The threads are daemons: a restore that hangs cannot keep the process from ending.
+    It is a daemon: a restore that hangs cannot keep the process from ending.
 
     :param targets: what to restore.
     :param dry_run: only plan them.
@@ -90,8 +91,7 @@ class RestoreMany:
     def run(self) -> Iterator[Result]:
         """Yield each result as it comes in, in the order in which they finish."""
         total = len(self._waiting)
-        for _ in range(min(self._config.jobs, total)):
-            threading.Thread(target=self._work, daemon=True, name="rouser-restore").start()
+        threading.Thread(target=self._work, args=(total,), daemon=True, name="rouser-restore").start()
         while self._reported < total:
             yield self._next()
 
@@ -155,15 +155,30 @@ class RestoreMany:
             self._under_way[target.text] = time.monotonic()
             return target
 
-    def _work(self) -> None:
+    def _work(self, total: int) -> None:
+        try:
+            if min(total, self._config.jobs) > 1:
+                from rouser.tasks import Tasks  # 3 ms, which one at a time need not pay
+
+                Tasks(self._config.jobs).run(self._works())
+            else:
+                for work in self._works():
+                    work()
+        except BaseException as error:  # a defect of ours must not vanish with its thread
+            self._finished.put(error)
+
+    def _works(self) -> Iterator[Callable[[], None]]:
         while (target := self._take()) is not None:
-            try:
-                self._finished.put(self._one(target))
-            except BaseException as error:  # a defect of ours must not vanish with its thread
-                self._finished.put(error)
-            finally:
-                with self._guard:
-                    del self._under_way[target.text]
+            yield partial(self._restore, target)
+
+    def _restore(self, target: Target) -> None:
+        try:
+            self._finished.put(self._one(target))
+        except BaseException as error:  # as above
+            self._finished.put(error)
+        finally:
+            with self._guard:
+                del self._under_way[target.text]
 
     def _one(self, target: Target) -> Result:
         try:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
-from rouser.deadline import time_left
+from rouser.deadline import scheduler, time_left
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -50,21 +50,34 @@ class Together(Generic[Question, Answer]):
 
         :raises TimeoutError: the time of the hook call is over, and others are still being answered.
         """
-        asked: _Asked[Question, Answer] = _Asked(question)
+        tasks = scheduler()
+        if tasks is not None:
+            return tasks.ask(self.ask_all, question)
+        (answer,) = self.ask_all([question])
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def ask_all(self, questions: Sequence[Question]) -> list[Answer | BaseException]:
+        """Return for each question its answer, or what came instead.
+
+        :raises TimeoutError: the time of the hook call is over, and others are still being answered.
+        """
+        every: list[_Asked[Question, Answer]] = [_Asked(question) for question in questions]
         try:
             with self._guard:
-                asked.leads, self._busy = not self._busy, True
-                self._waiting.append(asked)
-            if not asked.leads:
-                self._wait(asked)
-            if asked.leads:
-                self._lead()
+                every[0].leads, self._busy = not self._busy, True
+                self._waiting += every
+            for asked in every:
+                if not asked.leads:
+                    self._wait(asked)
+                if asked.leads:
+                    self._lead()
         except BaseException:
-            self._leave(asked)
+            for asked in every:
+                self._leave(asked)
             raise
-        if isinstance(asked.outcome, BaseException):
-            raise asked.outcome
-        return asked.outcome  # type: ignore[return-value]  # an answer, which may be None
+        return [asked.outcome for asked in every]  # type: ignore[misc]  # each has one, which may be None
 
     def _wait(self, asked: _Asked[Question, Answer]) -> None:
         if asked.ready.acquire(timeout=time_left()):
