@@ -1,22 +1,13 @@
-"""Waiting for child processes, and running programs to their end."""
+"""Waiting for child processes."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
 
 import pytest
-from support.waiting import wait_for
 
-from rouser import ChildProcess, run_program
-from rouser.child import Finished
-
-ENVIRONMENT = {"PATH": os.environ["PATH"], "GREETING": "hello"}
-
-
-def run(*command: str, seconds: float = 30, stdin: bytes = b"") -> Finished:
-    return run_program(command, seconds=seconds, environment=ENVIRONMENT, stdin=stdin)
+from rouser import ChildProcess
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell when a process ends")
@@ -51,31 +42,3 @@ def test_a_wait_goes_on_while_a_tracer_keeps_the_status_to_itself(monkeypatch: p
         monkeypatch.setattr(os, "waitpid", waitpid)
         assert process.wait(30) == 0
     assert next(kept, None) is None
-
-
-def test_a_program_is_told_and_tells_everything() -> None:
-    text = b"\x00\xff" * 500_000
-    done = run("sh", "-c", "cat; pwd >&2; echo $GREETING $USER >&2; exit 3", stdin=text)
-    assert done == (3, text, b"/\nhello\n")
-
-
-def test_without_words_for_it_a_program_reads_nothing() -> None:
-    assert run("cat") == (0, b"", b"")
-
-
-def test_a_program_is_out_of_reach_of_the_terminals_signals() -> None:
-    sid = int(run("sh", "-c", "ps -o sid= -p $$").output)
-    assert sid != os.getsid(0)
-
-
-def test_a_program_that_takes_too_long_is_killed(tmp_path) -> None:
-    with pytest.raises(subprocess.TimeoutExpired):
-        run("sh", "-c", f"echo $$ >{tmp_path}/pid; exec sleep 1000", seconds=0.5)
-    pid = int(wait_for(lambda: (tmp_path / "pid").read_text().strip(), "it has begun"))
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def test_a_program_that_is_not_there_is_an_error() -> None:
-    with pytest.raises(FileNotFoundError):
-        run("no-such-program")

@@ -16,7 +16,9 @@ def clients(monkeypatch):
     seen = []
     run = Server._client
     monkeypatch.setattr(
-        Server, "_client", lambda self, arguments, *rest: (seen.append(arguments), run(self, arguments, *rest))[1]
+        Server,
+        "_client",
+        lambda self, arguments, *rest, **how: (seen.append(arguments), run(self, arguments, *rest, **how))[1],
     )
     return seen
 

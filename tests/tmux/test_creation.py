@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,17 @@ def test_agent_is_the_panes_own_process(world):
     assert world.sessions() == ["proj-1"]
     assert world.tmux("list-panes", "-a", "-F", "#{pane_pid} #{pane_dead}") == [f"{record['pid']} 0"]
     assert Handle.parse(handle).agent.pid == record["pid"]
+
+
+def test_a_server_that_is_started_keeps_no_directory_of_its_callers_busy_and_no_file(world, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with (tmp_path / "lock").open("w") as file:
+        os.set_inheritable(file.fileno(), True)
+        world.create()
+        world.create(name="proj-2")
+    server = Path(f"/proc/{world.server_pid()}")
+    assert (server / "cwd").readlink() == Path("/")
+    assert not [link for link in (server / "fd").iterdir() if "lock" in str(link.readlink())]
 
 
 def test_handle_is_printable_and_reads_back(world):

@@ -16,9 +16,9 @@ def clients(monkeypatch):
     seen = []
     run = Server._client
 
-    def record(self, arguments, stdin, timeout):
+    def record(self, arguments, stdin, timeout, **how):
         seen.append(list(arguments))
-        return run(self, arguments, stdin, timeout)
+        return run(self, arguments, stdin, timeout, **how)
 
     monkeypatch.setattr(Server, "_client", record)
     return seen

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rouser._version import __version__
 
 if TYPE_CHECKING:
-    from rouser.child import ChildProcess, run_program
+    from rouser.child import ChildProcess
     from rouser.client_program import ClientProgram
     from rouser.daemons import RUNTIME_VARIABLE, carried_tokens, find_daemons
     from rouser.deadline import time_left
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     )
     from rouser.paths import data_directory, state_directory
     from rouser.prompt_files import PromptFile, write_private
+    from rouser.running import run_program
     from rouser.session_processes import end_process_of, is_process_of
     from rouser.settings_table import SettingsTable
     from rouser.together import Together
@@ -71,7 +72,8 @@ _MODULES = {
     "rouser.deadline": ("time_left",),
     "rouser.together": ("Together",),
     "rouser.daemons": ("RUNTIME_VARIABLE", "carried_tokens", "find_daemons"),
-    "rouser.child": ("ChildProcess", "run_program"),
+    "rouser.child": ("ChildProcess",),
+    "rouser.running": ("run_program",),
     "rouser.client_program": ("ClientProgram",),
     "rouser.prompt_files": ("PromptFile", "write_private"),
     "rouser.session_processes": ("end_process_of", "is_process_of"),

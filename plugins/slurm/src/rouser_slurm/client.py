@@ -64,8 +64,6 @@ class Slurm:
         :returns: what it printed, and what it complained of.
         :raises SlurmError: it failed, did not end in time, or is not there.
         """
-        import subprocess  # 2 ms, which commands that need no program need not pay
-
         from rouser import run_program
 
         seconds = min(time_left() * _SHARE, timeout)
@@ -82,7 +80,7 @@ class Slurm:
             raise SlurmError(
                 f"{program} is not installed, or not on PATH: is this machine part of a cluster?"
             ) from None
-        except subprocess.TimeoutExpired:
+        except TimeoutError:
             raise SlurmError(
                 f"{program} did not answer within {seconds:.1f} s; is the controller up? see: scontrol ping"
             ) from None

@@ -33,7 +33,9 @@ _KEPT: Final = frozenset(
 # Messages of tmux 3.3a, which are in no other language: it sets LC_CTYPE and LC_TIME only.
 _GONE: Final = r"no server running on |error connecting to .* \((No such file or directory|Connection refused)\)"
 _EXITING: Final = ("server exited", "lost server")
+_STARTING: Final = "new-session"
 _NO_SOCKET: Final = b"error creating "  # returns 0 nevertheless
+_ROOT: Final = "/"  # keeps no directory of anybody's busy
 
 
 class TmuxError(HookError):
@@ -77,9 +79,13 @@ class Server(NamedTuple):
         :raises ServerExitingError: the server exited meanwhile.
         :raises TmuxError: any other failure, a server that does not answer in time included.
         """
-        status, output, errors = self._client(_chain(commands), b"" if stdin is None else stdin, timeout)
+        starts = self not in _running and any(command[0] == _STARTING for command in commands)
+        status, output, errors = self._client(
+            _chain(commands), b"" if stdin is None else stdin, timeout, directory=_ROOT if starts else None
+        )
         if status or errors.startswith(_NO_SOCKET):
             raise self._failure(errors.decode(errors="replace"))
+        _running.add(self)
         return output
 
     def script(
@@ -100,6 +106,7 @@ class Server(NamedTuple):
             [*(["start-server", ";"] if start else []), "source-file", "-"],
             text.encode(errors="surrogateescape"),
             timeout,
+            directory=_ROOT if start else None,
         )
         said = errors.decode(errors="replace")
         if status or errors:
@@ -108,10 +115,13 @@ class Server(NamedTuple):
                 raise failure
         return output, said
 
-    def _client(self, arguments: Sequence[str], stdin: bytes, timeout: float | None) -> tuple[int, str, bytes]:
-        """Run a client to its end; return its status and what it printed."""
-        import subprocess  # 2 ms, which commands without a tmux server to ask need not pay
+    def _client(
+        self, arguments: Sequence[str], stdin: bytes, timeout: float | None, *, directory: str | None
+    ) -> tuple[int, str, bytes]:
+        """Run a client to its end; return its status and what it printed.
 
+        :param directory: where a server that it starts stays for as long as it lives. None: it starts none.
+        """
         from rouser import run_program
 
         seconds = min(time_left() * _SHARE, _LONGEST if timeout is None else timeout)
@@ -121,10 +131,11 @@ class Server(NamedTuple):
                 seconds=seconds,
                 environment=clean_environment(os.environ),
                 stdin=stdin,
+                directory=directory,
             )
         except FileNotFoundError:
             raise TmuxError("tmux is not installed, or not on PATH: install tmux 3.2 or newer") from None
-        except subprocess.TimeoutExpired:
+        except TimeoutError:
             raise TmuxError(
                 f"the {self} did not answer within {seconds:.1f} s; it may be stopped or overloaded, try again"
             ) from None
@@ -150,6 +161,9 @@ class Server(NamedTuple):
         if reason.startswith(_EXITING):
             return ServerExitingError(f"the {self} exited while it was being asked ({reason}); try again", reason)
         return TmuxError(f"the {self} refused: {reason or 'no reason given'}", reason)
+
+
+_running: Final[set[Server]] = set()  # those that have answered this process
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:

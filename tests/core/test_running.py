@@ -1,0 +1,130 @@
+"""Running programs to their end, for what they print."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.waiting import wait_for
+
+from rouser import run_program
+from rouser.running import Finished
+
+ENVIRONMENT = {"PATH": os.environ["PATH"], "GREETING": "hello"}
+
+
+def run(*command: str, seconds: float = 30, stdin: bytes = b"", directory: str | None = None) -> Finished:
+    return run_program(command, seconds=seconds, environment=ENVIRONMENT, stdin=stdin, directory=directory)
+
+
+@pytest.fixture(params=[None, "/"], ids=["anywhere", "in a directory"])
+def directory(request: pytest.FixtureRequest) -> str | None:
+    """Two ways to run a program, which nobody should be able to tell apart."""
+    where: str | None = request.param
+    return where
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_open() -> Iterator[None]:
+    before = len(list(Path("/dev/fd").iterdir()))
+    yield
+    assert len(list(Path("/dev/fd").iterdir())) == before
+
+
+def test_a_program_is_told_and_tells_everything() -> None:
+    text = b"\x00\xff" * 500_000
+    done = run("sh", "-c", "cat; pwd >&2; echo $GREETING $USER >&2; exit 3", stdin=text, directory="/")
+    assert done == (3, text, b"/\nhello\n")
+
+
+def test_a_program_runs_where_it_should_and_tells_everything(directory: str | None) -> None:
+    script = "head -c 1000000 /dev/zero; pwd >&2; echo $GREETING $USER >&2; head -c 200000 /dev/zero >&2; exit 3"
+    status, output, errors = run("sh", "-c", script, directory=directory)
+    assert (status, output) == (3, bytes(1_000_000))
+    assert errors == f"{directory or Path.cwd()}\nhello\n".encode() + bytes(200_000)
+
+
+def test_without_words_for_it_a_program_reads_nothing(directory: str | None) -> None:
+    assert run("cat", directory=directory) == (0, b"", b"")
+
+
+def test_a_program_is_out_of_reach_of_the_terminals_signals(directory: str | None) -> None:
+    sid = int(run("sh", "-c", "ps -o sid= -p $$", directory=directory).output)
+    assert sid != os.getsid(0)
+
+
+def test_a_program_that_is_killed_says_by_what(directory: str | None) -> None:
+    assert run("sh", "-c", "kill -TERM $$", directory=directory).status == -signal.SIGTERM
+
+
+def test_what_python_ignores_a_program_does_not(directory: str | None) -> None:
+    status, output, _ = run("sh", "-c", "yes | head -n 1; trap", directory=directory)
+    assert (status, output) == (0, b"y\n")
+    script = "import os, signal; print(signal.getsignal(signal.SIGPIPE) is signal.SIG_DFL)"
+    ignored = run("sh", "-c", f"grep SigIgn /proc/self/status; {sys.executable} -c '{script}'", directory=directory)
+    assert int(ignored.output.split()[1], 16) & 1 << signal.SIGPIPE - 1 == 0
+
+
+def test_a_program_that_takes_too_long_is_killed(directory: str | None, tmp_path: Path) -> None:
+    with pytest.raises(TimeoutError):
+        run("sh", "-c", f"echo $$ >{tmp_path}/pid; exec sleep 1000", seconds=0.5, directory=directory)
+    pid = int(wait_for(lambda: (tmp_path / "pid").read_text().strip(), "it has begun"))
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_program_that_prints_no_more_and_goes_on_is_waited_for(directory: str | None) -> None:
+    script = "echo done; exec >/dev/null 2>&1; sleep 0.2; exit 4"
+    assert run("sh", "-c", script, directory=directory) == (4, b"done\n", b"")
+    begun = time.monotonic()
+    with pytest.raises(TimeoutError):
+        run("sh", "-c", "exec >/dev/null 2>&1; exec sleep 1000", seconds=0.3, directory=directory)
+    assert time.monotonic() - begun < 30
+
+
+def test_a_wait_goes_on_while_a_tracer_keeps_the_status_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, kept = os.waitpid, iter(range(3))
+    monkeypatch.setattr(os, "waitpid", lambda pid, how: (0, 0) if next(kept, None) is not None else real(pid, how))
+    assert run("sh", "-c", "exit 3").status == 3
+    assert next(kept, None) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell when a process ends")
+def test_nobody_looks_again_and_again_whether_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(_seconds: float) -> None:
+        raise AssertionError("it polls")
+
+    monkeypatch.setattr(time, "sleep", never)
+    assert run("sh", "-c", "exec >/dev/null 2>&1; sleep 0.1").status == 0
+
+
+def test_a_program_gets_no_descriptor_that_is_somebody_elses(directory: str | None, tmp_path: Path) -> None:
+    with (tmp_path / "lock").open("w") as file:
+        os.set_inheritable(file.fileno(), True)
+        listed = run("sh", "-c", "ls -l /dev/fd/", directory=directory).output
+    assert b"lock" not in listed
+    assert b"null" in listed
+
+
+def test_a_program_that_is_not_there_is_an_error(directory: str | None) -> None:
+    with pytest.raises(FileNotFoundError):
+        run("no-such-program", directory=directory)
+
+
+def test_a_program_that_may_not_be_run_is_an_error(directory: str | None, tmp_path: Path) -> None:
+    (tmp_path / "program").touch()
+    with pytest.raises(PermissionError):
+        run(str(tmp_path / "program"), directory=directory)
+
+
+def test_where_the_ends_of_children_are_ignored_a_program_is_run_nevertheless() -> None:
+    script = (
+        "import os, signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); from rouser import run_program; "
+        "print(run_program(['echo', 'hello'], seconds=30, environment=os.environ).output)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "b'hello\\n'\n"
