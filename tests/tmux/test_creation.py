@@ -63,7 +63,29 @@ def test_socket_path_may_hold_anything_printable(world, make_session):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "tmux", "tmux:v2:x", "tmux:v1:0123456789abcdef:id:name:1@1:2@2:relative", "docker:1"]
+    "text",
+    [
+        *("", "tmux", "tmux:v2:x", "docker:1"),
+        *(
+            f"tmux:{rest}"
+            for rest in (
+                "v1:0123456789abcdef:id:name:1@1:2@2:relative",
+                "v2:0123456789abcdef:id:name:1@1:2@2:/socket",
+                "v1:0123456789abcdeF:id:name:1@1:2@2:/socket",
+                "v1:0123456789abcde:id:name:1@1:2@2:/socket",
+                "v1:0123456789abcdef::name:1@1:2@2:/socket",
+                "v1:0123456789abcdef:i d:name:1@1:2@2:/socket",
+                "v1:0123456789abcdef:id::1@1:2@2:/socket",
+                "v1:0123456789abcdef:id:na.me:1@1:2@2:/socket",
+                "v1:0123456789abcdef:id:name:@1:2@2:/socket",
+                "v1:0123456789abcdef:id:name:\u0661@1:2@2:/socket",
+                "v1:0123456789abcdef:id:name:12345678901@1:2@2:/socket",
+                "v1:0123456789abcdef:id:name:1@x:2@2:/socket",
+                "v1:0123456789abcdef:id:name:1@1:2:/socket",
+                "v1:0123456789abcdef:id:name:1@1:2@2:/soc\nket",
+            )
+        ),
+    ],
 )
 def test_other_text_is_no_handle(text):
     with pytest.raises(HookError, match="not a handle"):

@@ -37,7 +37,7 @@ class TestCreation:
             Server(("-S", str(world.socket))), [wanted(world, make_session, f"n{token[-1]}", token) for token in tokens]
         )
         world.end_later(world.server_pid())
-        assert all(creation._CREATED_PATTERN.fullmatch(outcome) for outcome in outcomes)
+        assert all(creation.parse_created(outcome) for outcome in outcomes)
         assert len(clients) == 1
         assert world.sessions() == ["n0", "n1", "n2", "n3", "n4"]
         marks = world.tmux("list-panes", "-a", "-F", "#{@rouser_runtime} #{@rouser_home} #{remain-on-exit}")

@@ -4,7 +4,6 @@ Every command defines them, so it matters that a named tuple takes a tenth of th
 that if its annotations are no strings, each of which would be compiled.
 """
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_LONGEST_NAME: Final = 64
 
 
 class SessionStatus(StrEnum):
@@ -326,4 +325,5 @@ def is_valid_name(name: str) -> bool:
     Letters, digits, ``_`` and ``-``, at most 64 characters, beginning with a letter or digit: what tmux,
     file systems and shells all take as it is (tmux turns ``.`` and ``:`` into ``_`` without a word).
     """
-    return _NAME.fullmatch(name) is not None
+    is_made_of_these = name.isascii() and all(char.isalnum() or char in "_-" for char in name)
+    return is_made_of_these and name[:1].isalnum() and len(name) <= _LONGEST_NAME

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import os
-import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from rouser import RUNTIME_VARIABLE, HookError, Session, Together, is_valid_name
 from rouser_tmux import inherited, launch, processes
 from rouser_tmux.client import NoServerError, Server, ServerExitingError, TmuxError
 from rouser_tmux.destruction import destroy, kill
-from rouser_tmux.handle import Handle
+from rouser_tmux.handle import Handle, is_pid, is_token
 from rouser_tmux.panes import HOME, NAME, PID, RUNTIME, SESSION, Pane, expect_at_home, find, list_panes
 from rouser_tmux.processes import Process
 from rouser_tmux.screen import last_lines
@@ -24,7 +23,6 @@ _RETRY_SECONDS: Final = 0.01
 _EXITING_SECONDS: Final = 4.0  # for how long a server may take to exit, once it was told to
 _CLEANUP_SHARE: Final = 0.2  # of the time that is left, kept back to undo what did not succeed
 _CREATED: Final = "#{pane_pid} #{pid} #{socket_path}"
-_CREATED_PATTERN: Final = re.compile(r"[0-9a-f]{16} (?P<pane>\d+) (?P<server>\d+) (?P<socket>.+)")
 _DONE: Final = "done"
 _MOST_TOGETHER: Final = 16  # a server does nothing else meanwhile, 3 ms for each
 
@@ -87,11 +85,29 @@ def _new_session(server: Server, token: str, session: Session, *, name: str, cwd
         with contextlib.suppress(HookError):
             kill(server, token, list_panes(server, f"#{{==:#{{{HOME}}},{token}}}", time_left() / 2))
         raise
-    created = _CREATED_PATTERN.fullmatch(printed)
-    if not created:
+    created = parse_created(printed)
+    if created is None:
         raise HookError(f"tmux answered {printed[:80]!r} to new-session; is another program called tmux?")
-    server_process, agent = (Process.identify(int(created[field])) for field in ("server", "pane"))
-    return Handle(token, session.id, name, server_process, agent, created["socket"])
+    server_process, agent = (Process.identify(int(pid)) for pid in (created.server, created.pane))
+    return Handle(token, session.id, name, server_process, agent, created.socket)
+
+
+class _Created(NamedTuple):
+    """What ``new-session`` prints: the pids of the pane's process and of the server, and the server's socket."""
+
+    pane: str
+    server: str
+    socket: str
+
+
+def parse_created(printed: str) -> _Created | None:
+    """Return what a line says of a new session that ``new-session`` printed; None: it is none of these lines."""
+    token, *rest = printed.split(" ", 3)
+    if len(rest) != len(_Created._fields) or not is_token(token):
+        return None
+    created = _Created(*rest)
+    is_sound = is_pid(created.pane) and is_pid(created.server) and created.socket and "\n" not in created.socket
+    return created if is_sound else None
 
 
 class _Creation(NamedTuple):
@@ -114,8 +130,8 @@ def _create_together(server: Server, creations: Sequence[_Creation]) -> list[str
     if len(creations) == 1:
         asked = [] if inherited.known(server) else [inherited.ASK]
         created, _, environment = server.run(*creations[0].commands, *asked, timeout=seconds).partition("\n")
-        if asked and (found := _CREATED_PATTERN.fullmatch(created)):
-            inherited.learn(server, found["socket"], found["server"], environment)
+        if asked and (found := parse_created(created)):
+            inherited.learn(server, found.socket, found.server, environment)
         return [created]
     # The last command of each line tells that none before it has failed.
     lines = [

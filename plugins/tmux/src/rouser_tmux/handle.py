@@ -1,16 +1,17 @@
 """The handle of a runtime: what is needed to find it again, and to tell that it is gone."""
 
-import re
 from typing import Final, NamedTuple
 
 from rouser import HookError
 from rouser_tmux.client import Server
 from rouser_tmux.processes import Process
 
-_PATTERN: Final = re.compile(
-    r"tmux:v1:(?P<token>[0-9a-f]{16}):(?P<session_id>[^:\s]+):(?P<name>[A-Za-z0-9_-]+)"
-    r":(?P<server>\d{1,10})@(?P<server_start>[0-9a-f.]*):(?P<agent>\d{1,10})@(?P<agent_start>[0-9a-f.]*):(?P<socket>/.*)"
-)
+# Taken apart by hand, here and elsewhere: to compile the patterns takes longer than all else that is done with handles.
+_DIGITS: Final = "0123456789"
+_HEXADECIMAL: Final = f"{_DIGITS}abcdef"
+_IN_NAMES: Final = f"{_DIGITS}abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-"
+_TOKEN_LENGTH: Final = 16
+_LONGEST_PID: Final = 10
 
 
 class Handle(NamedTuple):
@@ -37,17 +38,22 @@ class Handle(NamedTuple):
 
         :raises HookError: no handle turns into that.
         """
-        match = _PATTERN.fullmatch(text)
-        if not match:
-            raise HookError(f"{text!r} is not a handle of the tmux runtime")
-        return cls(
-            token=match["token"],
-            session_id=match["session_id"],
-            name=match["name"],
-            server=Process(int(match["server"]), match["server_start"]),
-            agent=Process(int(match["agent"]), match["agent_start"]),
-            socket=match["socket"],
+        try:
+            kind, version, token, session_id, name, server, agent, socket = text.split(":", 7)
+            handle = cls(token, session_id, name, _process(server), _process(agent), socket)
+        except ValueError:
+            raise HookError(f"{text!r} is not a handle of the tmux runtime") from None
+        is_one = (
+            (kind, version) == ("tmux", "v1")
+            and is_token(token)
+            and session_id.split() == [session_id]
+            and _is_made_of(name, _IN_NAMES)
+            and socket.startswith("/")
+            and "\n" not in socket
         )
+        if not is_one:
+            raise HookError(f"{text!r} is not a handle of the tmux runtime")
+        return handle
 
     def __str__(self) -> str:
         processes = ":".join(f"{process.pid}@{process.start}" for process in (self.server, self.agent))
@@ -62,3 +68,24 @@ class Handle(NamedTuple):
     def mark(self) -> str:
         """How the variable ``TMUX`` begins in the processes of this server."""
         return f"{self.socket},{self.server.pid},"
+
+
+def is_token(text: str) -> bool:
+    """Return whether a text may be the token of a runtime."""
+    return len(text) == _TOKEN_LENGTH and _is_made_of(text, _HEXADECIMAL)
+
+
+def is_pid(text: str) -> bool:
+    """Return whether a text may be the pid of a process."""
+    return len(text) <= _LONGEST_PID and _is_made_of(text, _DIGITS)
+
+
+def _is_made_of(text: str, characters: str) -> bool:
+    return text != "" and not text.strip(characters)
+
+
+def _process(text: str) -> Process:
+    pid, at, start = text.partition("@")
+    if not at or not is_pid(pid) or start.strip(f"{_HEXADECIMAL}."):
+        raise ValueError(text)
+    return Process(int(pid), start)

@@ -7,15 +7,12 @@ names can unset them instead.
 from __future__ import annotations
 
 import os
-import re
 from typing import Final, NamedTuple
 
 from rouser_tmux.client import Server, clean_environment
 
 ASK: Final = ("show-environment", "-g")
 """The command whose output :func:`learn` takes."""
-
-_LINE: Final = re.compile(r"(?P<removed>-?)(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<value>=.*)?")
 
 
 class Inherited(NamedTuple):
@@ -39,9 +36,14 @@ def known(server: Server) -> Inherited | None:
 
 def learn(server: Server, socket: str, pid: str, printed: str) -> None:
     """Take in what :data:`ASK` printed; values of several lines are too much to be told from variables."""
-    lines = [_LINE.fullmatch(line) for line in printed.splitlines()]
-    names = {line["name"] for line in lines if line and not line["removed"]}
-    if all(line and bool(line["removed"]) != bool(line["value"]) for line in lines):
-        # What is new in its sessions comes from the clients that create them, and those are ours.
-        of_ours = clean_environment(os.environ).keys()
-        _learned[server] = Inherited(f"{socket},{pid}", frozenset(names | of_ours | {"SHELL"}))
+    names = set()
+    for line in printed.splitlines():
+        name, has_value, _ = line.removeprefix("-").partition("=")
+        is_removed = line.startswith("-")
+        if not (name.isascii() and name.isidentifier()) or is_removed == bool(has_value):
+            return
+        if not is_removed:
+            names.add(name)
+    # What is new in its sessions comes from the clients that create them, and those are ours.
+    of_ours = clean_environment(os.environ).keys()
+    _learned[server] = Inherited(f"{socket},{pid}", frozenset(names | of_ours | {"SHELL"}))
