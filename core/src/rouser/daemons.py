@@ -89,8 +89,9 @@ def _read(path: str) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            found = os.read(descriptor, _CHUNK)
-            while more := os.read(descriptor, _CHUNK):
+            found = more = os.read(descriptor, _CHUNK)
+            while len(more) == _CHUNK:
+                more = os.read(descriptor, _CHUNK)
                 found += more
         finally:
             os.close(descriptor)

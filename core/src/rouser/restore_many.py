@@ -1,11 +1,9 @@
 """Restoring many sessions: several at a time, none stopped by another's failure."""
 
-import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -82,7 +80,8 @@ class RestoreMany:
         self._dry_run: Final = dry_run
         self._force: Final = force
         self._with_snapshot: Final = with_snapshot
-        self._finished: Final[queue.SimpleQueue[Result | BaseException]] = queue.SimpleQueue()
+        self._finished: Final[deque[Result | BaseException]] = deque()
+        self._there: Final = threading.Semaphore(0)  # released once for each of these
         self._guard: Final = threading.Lock()
         self._changing: Final[dict[str, None]] = {}
         self._under_way: Final[dict[str, float]] = {}
@@ -105,10 +104,10 @@ class RestoreMany:
         with self._guard:
             self._waiting.clear()
         give_up = time.monotonic() + seconds
-        while self.unfinished or not self._finished.empty():
+        while self.unfinished or self._finished:
             try:
                 yield self._next(max(0.0, give_up - time.monotonic()))
-            except queue.Empty:
+            except TimeoutError:
                 return
 
     @property
@@ -138,10 +137,13 @@ class RestoreMany:
         return result
 
     def _wait(self, seconds: float | None) -> Result | BaseException:
-        for part in slices(seconds):
-            with suppress(queue.Empty):
-                return self._finished.get(timeout=part)
-        raise queue.Empty
+        if not any(self._there.acquire(timeout=part) for part in slices(seconds)):
+            raise TimeoutError
+        return self._finished.popleft()
+
+    def _finish(self, result: Result | BaseException) -> None:
+        self._finished.append(result)
+        self._there.release()
 
     def _change(self, text: str) -> None:
         with self._guard:
@@ -165,7 +167,7 @@ class RestoreMany:
                 for work in self._works():
                     work()
         except BaseException as error:  # a defect of ours must not vanish with its thread
-            self._finished.put(error)
+            self._finish(error)
 
     def _works(self) -> Iterator[Callable[[], None]]:
         while (target := self._take()) is not None:
@@ -173,9 +175,9 @@ class RestoreMany:
 
     def _restore(self, target: Target) -> None:
         try:
-            self._finished.put(self._one(target))
+            self._finish(self._one(target))
         except BaseException as error:  # as above
-            self._finished.put(error)
+            self._finish(error)
         finally:
             with self._guard:
                 del self._under_way[target.text]
