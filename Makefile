@@ -54,7 +54,9 @@ bench-slurm: $(READY) git tmux slurm  ## Time a hundred sessions on a private cl
 torture: $(READY) git tmux strace  ## Break everything, everywhere, and count; PARTS="a b" chooses, QUICK=1 tries a few of each, AGAIN=1 tries what broke twice.
 	cd tests && ../$(BIN)/python -m torture $(if $(QUICK),--quick) $(if $(AGAIN),--again) $(PARTS)
 
-bench: $(READY) git tmux $(BENCH_READY)  ## Measure against floors and peers; ARGS="--quick startup one" chooses.
+bench: $(READY) git tmux $(BENCH_READY) wheels  ## Measure against floors and peers; ARGS="--quick startup one" chooses.
+	$(PYTHON) -m venv --clear .cache/installed
+	.cache/installed/bin/pip install --quiet --disable-pip-version-check --no-index --find-links dist --find-links .cache/wheels 'rouser[standard]'
 	$(BIN)/python -m bench $(ARGS)
 
 bench-compare: $(READY)  ## Compare two results; ARGS="OLD NEW", or the two newest in build/bench.

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.figures import Limit
-from bench.process import IMPORT_CLICK, run
+from bench.process import IMPORT_CLICK, ROUSER, run
 from bench.rounds import Work
 from bench.world import World
 
@@ -38,7 +38,6 @@ def works(scratch: Path, stack: ExitStack) -> Mapping[str, Work]:
         world.environment | path,
     )
     crowded = world.environment | {"ROUSER_HOME": str(many)}
-    rouser = str(Path(sys.executable).parent / "rouser")
     return {
         "import click": Work(run=lambda: run(IMPORT_CLICK, world.environment)),
         "tmux list-sessions": Work(
@@ -46,5 +45,5 @@ def works(scratch: Path, stack: ExitStack) -> Mapping[str, Work]:
         ),
         "rouser ls": Work(run=lambda: world.rouser("ls")),
         "rouser ls --json": Work(run=lambda: world.rouser("ls", "--json")),
-        "rouser ls --json, 10,000 stored": Work(run=lambda: run([rouser, "ls", "--json"], crowded)),
+        "rouser ls --json, 10,000 stored": Work(run=lambda: run([ROUSER, "ls", "--json"], crowded)),
     }

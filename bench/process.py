@@ -14,10 +14,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
 
-BIN: Final = Path(sys.executable).parent
-ROUSER: Final = str(BIN / "rouser")
-IMPORT_CLICK: Final = (sys.executable, "-c", "import click")
-IMPORT_NOTHING: Final = (sys.executable, "-c", "")
+INSTALLED: Final = Path(__file__).parents[1] / ".cache" / "installed" / "bin"
+"""Where rouser is installed from wheels, as people have it, with nothing else beside it."""
+ROUSER: Final = str(INSTALLED / "rouser")
+IMPORT_CLICK: Final = (str(INSTALLED / "python"), "-c", "import click")
+IMPORT_NOTHING: Final = (str(INSTALLED / "python"), "-c", "")
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], *, status: int = 0, output: Path | None = None) -> int:
