@@ -8,13 +8,14 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rouser.errors import ConfigError
 from rouser.models import Evidence
 from rouser.paths import user_config_file
-from rouser.repository_file import RepositoryFile, parse, read_repository_file, settings_in
-from rouser.trust import is_trusted
+
+if TYPE_CHECKING:
+    from rouser.repository_file import RepositoryFile
 
 
 class Config(NamedTuple):
@@ -68,9 +69,11 @@ def load_config(
     # A copy: plugins read their settings later, when others may have changed what they should not.
     environment = dict(os.environ) if environment is None else environment
     values: dict[str, Any] = {}
-    found = None if repository is None else read_repository_file(repository)
-    if found is not None:
-        values.update(_from_repository(found, warn))
+    if repository is not None:
+        from rouser.repository_file import read_repository_file  # which most commands have none of
+
+        if (found := read_repository_file(repository)) is not None:
+            values.update(_from_repository(found, warn))
     plugins = {name: dict(table) for name, table in values.pop("plugins", {}).items()}
     values.update(_from_user(user_config_file()))
     for name, table in values.pop("plugins", {}).items():
@@ -79,7 +82,10 @@ def load_config(
     return Config(**values, plugins=_Overlaid(plugins, environment))
 
 
-def _from_repository(file: RepositoryFile, warn: Callable[[str], None] | None) -> dict[str, Any]:
+def _from_repository(file: "RepositoryFile", warn: Callable[[str], None] | None) -> dict[str, Any]:
+    from rouser.repository_file import settings_in
+    from rouser.trust import is_trusted
+
     source = str(file.path)
     _require_known(source, file.table)
     table, risky = file.harmless, file.risky
@@ -102,6 +108,8 @@ def _from_user(path: Path) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    from rouser.repository_file import parse
+
     table = parse(path, data)
     _require_known(str(path), table)
     return {key: _checked(key, value, str(path)) for key, value in table.items()}

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
-from rouser.cli.fields import FIELDS, session_fields
 from rouser.cli.output import say, write_json
-from rouser.cli.progress import shown
 from rouser.cli.state import State, opened
 from rouser.errors import (
     LivenessUnknownError,
@@ -56,7 +54,7 @@ def restore_sessions(
         interrupted = False
         try:
             # A plan is read as a whole, in the order of the sessions; results are wanted as they come.
-            with shown(many, len(targets)) as tell:
+            with _shown(many, len(targets)) as tell:
                 stream = _in_order(many.run(), targets) if dry_run else many.run()
                 _collect(stream, results, tell, dry_run=dry_run, alone=len(sessions) == 1)
         except KeyboardInterrupt:
@@ -79,6 +77,15 @@ def restore_sessions(
         raise SystemExit(failures[0].exit_code if one else PartialFailureError.exit_code)
     if unknown:
         raise SystemExit(LivenessUnknownError.exit_code)
+
+
+def _shown(many: RestoreMany, total: int) -> AbstractContextManager[Callable[[str], None]]:
+    """Show what is under way, where there are several."""
+    if total == 1:
+        return nullcontext(say)
+    from rouser.cli.progress import shown
+
+    return shown(many, total)
 
 
 def _targets(state: State, sessions: Sequence[str], everything: bool) -> tuple[list[Target], int]:
@@ -149,6 +156,8 @@ def _sum_up(results: list[Result], targets: list[Target], unknown: int, seconds:
 
 
 def _fields(state: State, result: Result) -> dict[str, Any]:
+    from rouser.cli.fields import session_fields
+
     if result.outcome is None:
         return _failed_fields(state, result)
     outcome = result.outcome
@@ -165,6 +174,8 @@ def _fields(state: State, result: Result) -> dict[str, Any]:
 
 
 def _failed_fields(state: State, result: Result) -> dict[str, Any]:
+    from rouser.cli.fields import FIELDS, session_fields
+
     error = result.error
     fields: dict[str, Any] = {**dict.fromkeys(FIELDS), "id": result.text}
     with suppress(RouserError):

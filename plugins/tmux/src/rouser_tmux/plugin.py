@@ -94,11 +94,11 @@ class TmuxRuntime(RuntimeSpec, PluginSpec):
     @hookimpl
     def runtime_get_output(self, handle: str, lines: int) -> str:
         """Return the last lines of the agent's pane, also after the agent has ended."""
+        parsed = Handle.parse(handle)
+        pane = find_one(parsed)
         from rouser_tmux.adoption import require_agent
         from rouser_tmux.screen import last_lines
 
-        parsed = Handle.parse(handle)
-        pane = find_one(parsed)
         require_agent(pane, parsed)
         return last_lines(pane, lines)
 
