@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.waiting import wait_for
@@ -17,8 +18,8 @@ from rouser.running import Finished
 ENVIRONMENT = {"PATH": os.environ["PATH"], "GREETING": "hello"}
 
 
-def run(*command: str, seconds: float = 30, stdin: bytes = b"", directory: str | None = None) -> Finished:
-    return run_program(command, seconds=seconds, environment=ENVIRONMENT, stdin=stdin, directory=directory)
+def run(*command: str, seconds: float = 30, **how: Any) -> Finished:
+    return run_program(command, seconds=seconds, environment=ENVIRONMENT, **how)
 
 
 @pytest.fixture(params=[None, "/"], ids=["anywhere", "in a directory"])
@@ -100,6 +101,25 @@ def test_nobody_looks_again_and_again_whether_it_has_ended(monkeypatch: pytest.M
 
     monkeypatch.setattr(time, "sleep", never)
     assert run("sh", "-c", "exec >/dev/null 2>&1; sleep 0.1").status == 0
+
+
+def test_something_else_is_done_while_a_program_runs(directory: str | None, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    done = run(
+        "cat", str(tmp_path / "fifo"), directory=directory, meanwhile=lambda: (tmp_path / "fifo").write_text("now")
+    )
+    assert done == (0, b"now", b"")
+
+
+def test_a_program_ends_with_what_is_done_meanwhile_and_fails(directory: str | None, tmp_path: Path) -> None:
+    def fail() -> None:
+        wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip(), "it has begun")
+        raise ValueError("meanwhile")
+
+    with pytest.raises(ValueError, match="meanwhile"):
+        run("sh", "-c", f"echo $$ >{tmp_path}/pid; exec sleep 1000", directory=directory, meanwhile=fail)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
 
 
 def test_a_program_gets_no_descriptor_that_is_somebody_elses(directory: str | None, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
@@ -34,6 +34,7 @@ def run_program(
     environment: Mapping[str, str],
     stdin: bytes = b"",
     directory: str | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Finished:
     """Run a program to its end in a session of its own, so that Ctrl-C does not reach it.
 
@@ -45,11 +46,12 @@ def run_program(
     :param environment: all of its variables.
     :param stdin: what it reads.
     :param directory: where it runs. None: where this process is.
+    :param meanwhile: called while it runs, before it is waited for.
     :raises TimeoutError: it took longer.
     :raises OSError: it could not be started; :class:`FileNotFoundError`: it is not there.
     """
     if stdin or directory is not None or not hasattr(os, "posix_spawnp"):
-        return _by_subprocess(command, seconds, environment, stdin, directory)
+        return _by_subprocess(command, seconds, environment, stdin, directory, meanwhile)
     give_up = time.monotonic() + seconds
     with _descriptors() as opened:
         opened.extend((os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), *os.pipe(), *os.pipe()))
@@ -69,6 +71,8 @@ def run_program(
             for end in (null, to_output, to_errors):
                 opened.remove(end)
                 os.close(end)
+            if meanwhile is not None:
+                meanwhile()
             said = _read([output, errors], give_up)
             return Finished(_status(pid, give_up), *said)
         except BaseException:
@@ -78,7 +82,12 @@ def run_program(
 
 
 def _by_subprocess(
-    command: Sequence[str], seconds: float, environment: Mapping[str, str], stdin: bytes, directory: str | None
+    command: Sequence[str],
+    seconds: float,
+    environment: Mapping[str, str],
+    stdin: bytes,
+    directory: str | None,
+    meanwhile: Callable[[], object] | None,
 ) -> Finished:
     import subprocess
 
@@ -92,6 +101,8 @@ def _by_subprocess(
         start_new_session=True,
     ) as process:
         try:
+            if meanwhile is not None:
+                meanwhile()
             output, errors = process.communicate(stdin or None, timeout=seconds)
         except BaseException as error:
             process.kill()

@@ -7,7 +7,7 @@ command goes through here; libtmux serves ``rouser doctor`` and, in the tests, a
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from rouser import HookError, time_left
@@ -68,12 +68,19 @@ class Server(NamedTuple):
     def __str__(self) -> str:
         return f"tmux server {self.flags[1]}" if self.flags else "default tmux server"
 
-    def run(self, *commands: Sequence[str], stdin: bytes | None = None, timeout: float | None = None) -> str:
+    def run(
+        self,
+        *commands: Sequence[str],
+        stdin: bytes | None = None,
+        timeout: float | None = None,
+        meanwhile: Callable[[], object] | None = None,
+    ) -> str:
         """Run commands in one client; if one fails, tmux leaves out those after it.
 
         :param commands: each an argv of a tmux command.
         :param stdin: what the client reads from its standard input.
         :param timeout: seconds; never more than the hook call has left, or 10.
+        :param meanwhile: called while the client runs.
         :returns: what the client printed.
         :raises NoServerError: there is no server.
         :raises ServerExitingError: the server exited meanwhile.
@@ -81,7 +88,11 @@ class Server(NamedTuple):
         """
         starts = self not in _running and any(command[0] == _STARTING for command in commands)
         status, output, errors = self._client(
-            _chain(commands), b"" if stdin is None else stdin, timeout, directory=_ROOT if starts else None
+            _chain(commands),
+            b"" if stdin is None else stdin,
+            timeout,
+            directory=_ROOT if starts else None,
+            meanwhile=meanwhile,
         )
         if status or errors.startswith(_NO_SOCKET):
             raise self._failure(errors.decode(errors="replace"))
@@ -116,7 +127,13 @@ class Server(NamedTuple):
         return output, said
 
     def _client(
-        self, arguments: Sequence[str], stdin: bytes, timeout: float | None, *, directory: str | None
+        self,
+        arguments: Sequence[str],
+        stdin: bytes,
+        timeout: float | None,
+        *,
+        directory: str | None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> tuple[int, str, bytes]:
         """Run a client to its end; return its status and what it printed.
 
@@ -132,6 +149,7 @@ class Server(NamedTuple):
                 environment=clean_environment(os.environ),
                 stdin=stdin,
                 directory=directory,
+                meanwhile=meanwhile,
             )
         except FileNotFoundError:
             raise TmuxError("tmux is not installed, or not on PATH: install tmux 3.2 or newer") from None
@@ -143,12 +161,12 @@ class Server(NamedTuple):
             raise TmuxError(f"tmux could not be run: {error}") from error
         return status, output.decode(errors="surrogateescape"), errors
 
-    def ask(self, *command: str, timeout: float | None = None) -> str:
+    def ask(self, *command: str, timeout: float | None = None, meanwhile: Callable[[], object] | None = None) -> str:
         """Run one command that changes nothing, again if the server exits just then; otherwise like ``run``."""
         give_up = time.monotonic() + min(time_left(), _LONGEST if timeout is None else timeout)
         while True:
             try:
-                return self.run(command, timeout=timeout)
+                return self.run(command, timeout=timeout, meanwhile=meanwhile)
             except ServerExitingError:
                 if time.monotonic() > give_up:
                     raise

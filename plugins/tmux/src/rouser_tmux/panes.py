@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -110,13 +110,16 @@ class Pane(NamedTuple):
         return Handle(self.token, self.rouser_session, self.name, server, agent, self.socket)
 
 
-def list_panes(server: Server, condition: str, timeout: float | None = None) -> list[Pane]:
+def list_panes(
+    server: Server, condition: str, timeout: float | None = None, meanwhile: Callable[[], object] | None = None
+) -> list[Pane]:
     """Return the panes that satisfy a tmux format, those in their own tmux session first.
 
+    :param meanwhile: called while tmux is asked.
     :raises NoServerError: there is no server.
     :raises HookError: the server does not answer, or answers nonsense.
     """
-    lines = _list(server, ["-f", condition, "-F", _FORMAT], timeout)
+    lines = _list(server, ["-f", condition, "-F", _FORMAT], timeout, meanwhile)
     return sorted(map(_parse, lines), key=lambda pane: not pane.is_home)
 
 
@@ -139,9 +142,11 @@ def agents_in_panes(server: Server, timeout: float | None = None) -> dict[str, s
     return found
 
 
-def _list(server: Server, options: Sequence[str], timeout: float | None) -> list[str]:
+def _list(
+    server: Server, options: Sequence[str], timeout: float | None, meanwhile: Callable[[], object] | None = None
+) -> list[str]:
     try:
-        text = server.ask("list-panes", "-a", *options, timeout=timeout)
+        text = server.ask("list-panes", "-a", *options, timeout=timeout, meanwhile=meanwhile)
     except TmuxError as error:
         if error.reason == _NO_SESSIONS:
             return []
@@ -177,13 +182,18 @@ def find_with_company(handle: Handle) -> list[Pane]:
     try:
         ours = f"#{{==:#{{{RUNTIME}}},{handle.token}}}"
         home = f"#{{==:#{{{HOME}}},{handle.token}}}"
-        panes = list_panes(handle.tmux, f"#{{||:{ours},{home}}}")
+        panes = list_panes(handle.tmux, f"#{{||:{ours},{home}}}", meanwhile=_import_what_may_follow)
     except NoServerError:
         remember_gone(handle, answered=False)
         return []
     if not panes:
         remember_gone(handle, answered=True)
     return panes
+
+
+def _import_what_may_follow() -> None:
+    """Import what a restore needs when the runtime turns out to be gone; it takes as long as tmux to answer."""
+    from rouser_tmux import creation, destruction  # noqa: F401
 
 
 def remember_gone(handle: Handle, *, answered: bool) -> None:
