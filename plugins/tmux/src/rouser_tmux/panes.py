@@ -182,7 +182,7 @@ def find_with_company(handle: Handle) -> list[Pane]:
     try:
         ours = f"#{{==:#{{{RUNTIME}}},{handle.token}}}"
         home = f"#{{==:#{{{HOME}}},{handle.token}}}"
-        panes = list_panes(handle.tmux, f"#{{||:{ours},{home}}}", meanwhile=_import_what_may_follow)
+        panes = list_panes(handle.tmux, f"#{{||:{ours},{home}}}", meanwhile=lambda: _prepare(handle))
     except NoServerError:
         remember_gone(handle, answered=False)
         return []
@@ -191,9 +191,12 @@ def find_with_company(handle: Handle) -> list[Pane]:
     return panes
 
 
-def _import_what_may_follow() -> None:
-    """Import what a restore needs when the runtime turns out to be gone; it takes as long as tmux to answer."""
-    from rouser_tmux import creation, destruction  # noqa: F401
+def _prepare(handle: Handle) -> None:
+    """Do what takes a restore some time if the runtime is gone, while tmux takes as long to say so."""
+    from rouser_tmux import creation  # noqa: F401 - which imports all that a restore needs
+    from rouser_tmux.census import left_nothing
+
+    left_nothing(handle.agent, handle.token)  # of an agent that has ended; what is there is remembered
 
 
 def remember_gone(handle: Handle, *, answered: bool) -> None:
