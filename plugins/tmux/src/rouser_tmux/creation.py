@@ -63,8 +63,7 @@ def _attempt(
                 destroy(handle)
             raise
     finally:
-        with contextlib.suppress(OSError):
-            path.unlink()  # a server that hangs may run the command later; then it finds no agent
+        launch.remove(path)
     expect_at_home(handle)
     return handle
 
