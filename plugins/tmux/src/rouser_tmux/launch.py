@@ -29,7 +29,9 @@ _SHELL_SECONDS: Final = 0.2
 _SHELL: Final = "/bin/sh"
 _FAILED: Final = "failed\n"
 _OURS: Final = Path("/proc/self/fd")
-_HIGH: Final = 500  # a descriptor that no other process has, should a server take the number of this one for another's
+# A descriptor that hardly any process has, should a server take the number of this one for another's. More than 64, and
+# Linux makes the table of descriptors anew, which takes a process with threads some 10 ms.
+_HIGH: Final = 40
 _SWEEP_EVERY: Final = 1.0  # second: one of many creations finds nothing that the one before has left
 _OF_THE_TERMINAL: Final = ("TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TMUX", "TMUX_PANE")
 # To set or unset one of these ends one or another shell.
