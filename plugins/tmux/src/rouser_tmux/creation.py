@@ -19,6 +19,8 @@ from rouser_tmux.screen import last_lines
 
 _START_SECONDS: Final = 5.0
 _EXIT_SECONDS: Final = 0.5
+_FIRST_PAUSE: Final = 0.0003  # the shell is mostly done by then
+_LONGEST_PAUSE: Final = 0.02
 _RETRY_SECONDS: Final = 0.01
 _EXITING_SECONDS: Final = 4.0  # for how long a server may take to exit, once it was told to
 _CLEANUP_SHARE: Final = 0.2  # of the time that is left, kept back to undo what did not succeed
@@ -216,14 +218,14 @@ def _wait_for_start(handle: Handle, path: Path) -> None:
     :raises HookError: it has not, and why.
     """
     give_up = time.monotonic() + min(_START_SECONDS, time_left() * (1 - _CLEANUP_SHARE))
-    pause = 0.001
+    pause = _FIRST_PAUSE
     while launch.is_pending(path, handle.agent.pid):
         if processes.are_visible() and not handle.agent.runs():
             break
         if time.monotonic() > give_up:
             raise HookError(f"the shell in the new tmux session {handle.name} did not start the agent in time")
         time.sleep(pause)
-        pause = min(pause * 1.5, 0.02)
+        pause = min(pause * 2, _LONGEST_PAUSE)
     processes.wait_until_named(handle.agent, _EXIT_SECONDS)
     if launch.has_failed(path):
         raise HookError(f"the agent was not started: {_last_words(handle, path)}")
