@@ -56,7 +56,8 @@ torture: $(READY) git tmux strace  ## Break everything, everywhere, and count; P
 
 bench: $(READY) git tmux $(BENCH_READY) wheels  ## Measure against floors and peers; ARGS="--quick startup one" chooses.
 	$(PYTHON) -m venv --clear .cache/installed
-	.cache/installed/bin/pip install --quiet --disable-pip-version-check --no-index --find-links dist --find-links .cache/wheels 'rouser[standard]'
+	.cache/installed/bin/python -m pip install --quiet --upgrade pip
+	.cache/installed/bin/pip install --quiet --no-index --find-links dist --find-links .cache/wheels 'rouser[standard]'
 	$(BIN)/python -m bench $(ARGS)
 
 bench-compare: $(READY)  ## Compare two results; ARGS="OLD NEW", or the two newest in build/bench.
