@@ -77,6 +77,28 @@ def test_a_slow_one_takes_one_place_and_holds_up_nobody_else(stage: Stage) -> No
     assert in_time == [True]
 
 
+def test_a_stop_waits_for_what_changes_something_also_after_results_that_nobody_had_to_wait_for(stage: Stage) -> None:
+    go_on, begun = threading.Event(), iter(range(3))
+
+    def begin() -> None:
+        if next(begun) == 0:
+            go_on.wait(30)
+
+    stage.journal.before["session_restoring"] = begin
+    restores = many(stage, [Target(text=stage.add().id) for _ in range(3)], jobs=3)
+    results = restores.run()
+    next(results)
+    wait_for(lambda: restores._finished, "the second is there")
+    next(results)
+    stopped: list[object] = []
+    stop = threading.Thread(target=lambda: stopped.extend(restores.stop(30)), daemon=True)
+    stop.start()
+    threading.Timer(0.2, go_on.set).start()
+    stop.join(30)
+    assert len(stopped) == 1
+    assert restores.unfinished == []
+
+
 def test_one_failure_does_not_stop_the_rest(stage: Stage) -> None:
     good, merged = stage.add(), stage.add(status=SessionStatus.MERGED)
     targets = [Target(text=text) for text in ("nonsense", merged.id, good.id)]

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -81,7 +82,8 @@ class RestoreMany:
         self._force: Final = force
         self._with_snapshot: Final = with_snapshot
         self._finished: Final[deque[Result | BaseException]] = deque()
-        self._there: Final = threading.Semaphore(0)  # released once for each of these
+        self._bell: Final = threading.Lock()  # let go of when there is one
+        self._bell.acquire()
         self._guard: Final = threading.Lock()
         self._changing: Final[dict[str, None]] = {}
         self._under_way: Final[dict[str, float]] = {}
@@ -137,13 +139,17 @@ class RestoreMany:
         return result
 
     def _wait(self, seconds: float | None) -> Result | BaseException:
-        if not any(self._there.acquire(timeout=part) for part in slices(seconds)):
-            raise TimeoutError
-        return self._finished.popleft()
+        for part in slices(seconds):
+            while not self._finished and self._bell.acquire(timeout=part):
+                pass  # it may have been let go of for one that was taken without
+            if self._finished:
+                return self._finished.popleft()
+        raise TimeoutError
 
     def _finish(self, result: Result | BaseException) -> None:
         self._finished.append(result)
-        self._there.release()
+        with suppress(RuntimeError):  # it was let go of for another, who is still there
+            self._bell.release()
 
     def _change(self, text: str) -> None:
         with self._guard:

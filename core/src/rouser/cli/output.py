@@ -41,6 +41,8 @@ def write_json(document: Any) -> None:
 
 def printable(text: str) -> str:
     """Return ``text`` on one line, with what steers terminals or turns text around replaced, and lone surrogates."""
+    if text.isprintable():  # none of these is, and to look takes a fraction of the time
+        return text
     return text.translate(_ON_ONE_LINE).encode("utf-8", "replace").decode()
 
 
