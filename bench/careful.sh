@@ -6,7 +6,8 @@ socket=$1 config=$2 name=$3 place=$4 record=$5
 shift 5
 
 write() {
-    printf '%s %s %s\n' "$1" "$name" "$place" >"$record.new" && sync "$record.new" && mv "$record.new" "$record"
+    printf '%s %s %s\n' "$1" "$name" "$place" >"$record.new" && sync "$record.new" && mv "$record.new" "$record" &&
+        sync "${record%/*}"
 }
 
 exec 9>"$record.lock"

@@ -6,4 +6,5 @@ shift 5
 tmux -S "$socket" -f "$config" has-session -t "=$name" 2>/dev/null && exit 1
 git -C "$place" rev-parse --is-inside-work-tree >/dev/null || exit 1
 tmux -S "$socket" -f "$config" new-session -d -s "$name" -c "$place" "$@" || exit 1
-printf '%s restored %s\n' "$name" "$place" >"$record.new" && sync "$record.new" && mv "$record.new" "$record"
+printf '%s restored %s\n' "$name" "$place" >"$record.new" && sync "$record.new" && mv "$record.new" "$record" &&
+    sync "${record%/*}"
