@@ -130,6 +130,15 @@ def test_a_program_gets_no_descriptor_that_is_somebody_elses(directory: str | No
     assert b"null" in listed
 
 
+def test_a_program_is_run_also_where_standard_streams_are_closed() -> None:
+    script = (
+        "import os; from rouser import run_program; how = dict(seconds=30, environment=os.environ); os.close(0); "
+        "found = run_program(['sh', '-c', 'cat; echo out; echo err >&2'], **how); os.write(2, repr(tuple(found)).encode())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stderr == "(0, b'out\\n', b'err\\n')"
+
+
 def test_a_program_that_is_not_there_is_an_error(directory: str | None) -> None:
     with pytest.raises(FileNotFoundError):
         run("no-such-program", directory=directory)

@@ -54,7 +54,11 @@ def run_program(
         return _by_subprocess(command, seconds, environment, stdin, directory, meanwhile)
     give_up = time.monotonic() + seconds
     with _descriptors() as opened:
-        opened.extend((os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), *os.pipe(), *os.pipe()))
+        opened.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+        opened.extend(os.pipe())
+        opened.extend(os.pipe())
+        if min(opened) < _STANDARD:  # one of the standard streams is closed, and to put these in place is an art
+            return _by_subprocess(command, seconds, environment, stdin, directory, meanwhile)
         null, output, to_output, errors, to_errors = opened
         pid = os.posix_spawnp(
             command[0],

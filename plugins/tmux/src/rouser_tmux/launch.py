@@ -117,9 +117,14 @@ def remove(path: Path) -> None:
             path.unlink()
 
 
+@functools.cache
 def is_in_memory() -> bool:
     """Return whether launch files are memory of this process, which others of this user's see in ``/proc``."""
-    return hasattr(os, "memfd_create") and os.access(_OURS, os.X_OK)
+    try:
+        os.close(os.memfd_create("rouser-probe", os.MFD_CLOEXEC))
+    except (AttributeError, OSError):  # an old kernel, one that forbids it, or another system
+        return False
+    return os.access(_OURS, os.X_OK)
 
 
 def argv(path: Path) -> list[str]:
