@@ -3,9 +3,9 @@
 tmux refuses command lines over some 16 kB and expands parts of them, and its ``-e`` shows values to everybody.
 So the pane runs ``/bin/sh FILE``; the file is private, empties itself once it is read, and becomes the agent.
 
-Where the system can, the file is memory of this process: it never reaches a disk, and whatever happens to the process
-happens to it. To make and remove one on a disk may also take longer than all else, where many were removed of late:
-ext4 looks at each inode that was free for less than some minutes before it takes another.
+Where the system can, the file is memory of this process: it stands in no file system, and nothing of it is left when
+the process is killed. To make and remove one on a disk may also take longer than all else, where many were removed of
+late: ext4 looks at each inode that was freed within some minutes before it takes another.
 """
 
 from __future__ import annotations
