@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 import libtmux
@@ -83,14 +82,6 @@ class World:
         )
         self.end_later(self.server_pid())
         return int(self.tmux("display-message", "-p", "-t", f"={name}:", "#{pane_pid}")[0])
-
-    def launched(self):
-        """Return the launch files that are there, on disk or in this process."""
-        held = []
-        for link in Path("/proc/self/fd").iterdir():
-            with suppress(OSError):  # the one that this list is read by
-                held += [link] if "rouser-launch" in str(link.readlink()) else []
-        return [*(self.launch_files.iterdir() if self.launch_files.is_dir() else ()), *held]
 
     def server_pid(self):
         return int(self.tmux("display-message", "-p", "#{pid}")[0])

@@ -104,7 +104,7 @@ def test_name_that_is_taken_is_left_alone(world):
     with pytest.raises(HookError, match=r"session proj-1 already, not one of rouser's: .* kill-session -t =proj-1"):
         world.create()
     assert world.tmux("list-panes", "-a", "-F", "#{pane_pid} #{pane_dead}") == [f"{pid} 0"]
-    assert not world.launched()
+    assert not list(world.launch_files.iterdir())
 
 
 def test_name_that_another_runtime_has_is_left_alone(world, make_session):
@@ -194,7 +194,7 @@ def test_server_that_exits_during_creation_is_tried_again(world, monkeypatch, mo
     pid = Handle.parse(handle).agent.pid
     assert world.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_pid} #{pane_dead}") == [f"proj-1 {pid} 0"]
     assert world.runtime.runtime_is_alive(handle)
-    assert not world.launched()
+    assert not list(world.launch_files.iterdir())
 
 
 def test_agent_that_exits_at_once_leaves_its_pane(world, eventually):

@@ -34,27 +34,11 @@ OF_THE_TERMINAL = {b"TERM", b"TERM_PROGRAM", b"TERM_PROGRAM_VERSION", b"TMUX", b
 OF_THE_SHELL = {b"PWD", b"SHLVL", b"_"}
 
 
-@pytest.fixture(params=["in memory", "on disk"])
-def place(request, monkeypatch):
-    """Where launch files are: nobody should be able to tell."""
-    if request.param == "on disk":
-        monkeypatch.setattr(launch, "is_in_memory", lambda: False)
-    elif not launch.is_in_memory():
-        pytest.skip("not on this system")
-
-
-@pytest.fixture
-def on_disk(monkeypatch):
-    monkeypatch.setattr(launch, "is_in_memory", lambda: False)
-
-
-@pytest.mark.usefixtures("place")
 def test_arguments_arrive_byte_for_byte(world):
     _, record = world.record(*TORTURE)
     assert record["argv"] == [os.fsencode(argument) for argument in TORTURE]
 
 
-@pytest.mark.usefixtures("place")
 def test_environment_is_the_given_one_and_nothing_else(world, monkeypatch):
     monkeypatch.setenv("LC_CALLER", "leaks through tmux, not into the agent")
     env = world.env | {f"V{index}": value for index, value in enumerate(TORTURE)} | {"IFS": "x", "PS4": "`id`"}
@@ -79,7 +63,6 @@ def test_names_that_no_shell_can_export_are_left_out(world):
     assert not {b"BASH_FUNC_x%%", b"a-b", b"1st", b"OPTIND"} & record["env"].keys()
 
 
-@pytest.mark.usefixtures("place")
 def test_long_arguments_arrive(world):
     arguments = ["x" * (128 * 1024 - 1), "y" * 100_000, "z" * 50_000]
     _, record = world.record(*arguments, env=world.env | {"BIG": "e" * 100_000})
@@ -118,14 +101,13 @@ def test_script_does_the_same_in_other_shells(world, shell, monkeypatch):
         world.create([str(script)], name="broken")
 
 
-@pytest.mark.usefixtures("place")
 def test_secrets_are_in_no_command_line_and_not_in_tmux(world):
     secret = "s3cr3t-0123456789"
     world.record(env=world.env | {"API_KEY": secret})
     assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if secret.encode() in _read(path)]
     for scope in (["-g"], ["-t", "=recorder:"]):
         assert secret not in "\n".join(world.tmux("show-environment", *scope))
-    assert not world.launched()
+    assert not list(world.launch_files.iterdir())
 
 
 def test_server_is_started_without_the_callers_secrets(world, monkeypatch):
@@ -138,28 +120,6 @@ def test_server_is_started_without_the_callers_secrets(world, monkeypatch):
     assert not [line for line in shown if line.startswith(("CALLERS_TOKEN", "CLAUDECODE", "ROUSER_"))]
 
 
-@pytest.mark.skipif(not launch.is_in_memory(), reason="not on this system")
-def test_launch_file_in_memory_is_gone_with_its_process_and_its_number_is_nobody_elses(world):
-    path = launch.write("0" * 16, world.directory, ["cat"], {"KEY": "secret"})
-    assert b"secret" in path.read_bytes()
-    assert 40 <= int(path.name) < 64
-    assert not os.get_inheritable(int(path.name))
-    launch.remove(path)
-    assert not path.exists()
-    launch.remove(path)
-    assert not world.launch_files.exists()
-
-
-@pytest.mark.skipif(not launch.is_in_memory(), reason="not on this system")
-def test_agent_whose_launch_file_is_gone_is_not_started(world):
-    path = launch.write("0" * 16, world.directory, ["touch", str(world.directory / "mark")], {"PATH": os.defpath})
-    launch.remove(path)
-    done = subprocess.run(launch.argv(path), capture_output=True, check=False)
-    assert done.returncode != 0
-    assert not (world.directory / "mark").exists()
-
-
-@pytest.mark.usefixtures("on_disk")
 def test_launch_file_is_private_while_it_is_there(world):
     path = launch.write("0" * 16, world.directory, ["cat"], {"KEY": "secret"})
     assert stat.S_IMODE(path.lstat().st_mode) == 0o600
@@ -167,7 +127,6 @@ def test_launch_file_is_private_while_it_is_there(world):
     assert path.parent == world.launch_files
 
 
-@pytest.mark.usefixtures("on_disk")
 def test_launch_file_is_never_written_through_a_link(world):
     victim = world.directory / "victim"
     victim.write_text("precious")
@@ -177,7 +136,6 @@ def test_launch_file_is_never_written_through_a_link(world):
     assert victim.read_text() == "precious"
 
 
-@pytest.mark.usefixtures("on_disk")
 def test_launch_file_that_is_there_already_is_left_alone(world):
     path = launch.write("1" * 16, world.directory, ["cat"], {})
     before = path.read_bytes()
@@ -186,14 +144,12 @@ def test_launch_file_that_is_there_already_is_left_alone(world):
     assert path.read_bytes() == before
 
 
-@pytest.mark.usefixtures("on_disk")
 def test_launch_directory_is_closed_to_others(world):
     world.launch_files.mkdir(parents=True, mode=0o755)
     world.launch_files.chmod(0o777)
     assert stat.S_IMODE(launch.directory().lstat().st_mode) == 0o700
 
 
-@pytest.mark.usefixtures("on_disk")
 def test_link_in_place_of_the_launch_directory_is_refused(world):
     elsewhere = world.directory / "elsewhere"
     elsewhere.mkdir()
@@ -217,7 +173,6 @@ def test_runtime_directory_of_somebody_else_is_not_used(world, monkeypatch):
     assert launch.directory() == world.launch_files
 
 
-@pytest.mark.usefixtures("on_disk")
 def test_launch_files_of_commands_that_were_killed_are_swept(world):
     gone = subprocess.Popen(["true"])
     gone.wait()
@@ -236,7 +191,6 @@ def test_launch_files_of_commands_that_were_killed_are_swept(world):
     assert living.exists()
 
 
-@pytest.mark.usefixtures("on_disk")
 def test_launch_file_that_a_shell_may_be_about_to_read_is_left_alone(world):
     gone = subprocess.Popen(["true"])
     gone.wait()
@@ -280,7 +234,6 @@ def test_what_cannot_be_started_is_refused_before_anything_is_created(world, com
     assert not world.socket.exists()
 
 
-@pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("case", ["interpreter", "too_long"])
 def test_agent_that_cannot_be_executed_after_all_leaves_nothing_behind(world, case):
     script = world.directory / "broken"
@@ -291,7 +244,7 @@ def test_agent_that_cannot_be_executed_after_all_leaves_nothing_behind(world, ca
     with pytest.raises(HookError, match=r"exec: .*: (not found|Argument list too long)"):
         world.create(command)
     assert world.sessions() == ["mine"]
-    assert not world.launched()
+    assert not list(world.launch_files.iterdir())
 
 
 def _read(path):

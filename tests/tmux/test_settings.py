@@ -7,7 +7,6 @@ import pytest
 
 from rouser import HookError
 from rouser.deadline import call_within
-from rouser_tmux import launch
 from rouser_tmux.plugin import TmuxRuntime
 
 
@@ -79,8 +78,7 @@ def test_doctor_sees_a_server_that_does_not_answer(world):
     assert "did not answer" in finding.message
 
 
-def test_doctor_sees_a_launch_directory_that_is_not_ours(world, monkeypatch):
-    monkeypatch.setattr(launch, "is_in_memory", lambda: False)
+def test_doctor_sees_a_launch_directory_that_is_not_ours(world):
     world.launch_files.parent.mkdir()
     world.launch_files.symlink_to("/tmp")
     (finding,) = [finding for finding in world.runtime.plugin_diagnose() if finding.subject == "launch files"]

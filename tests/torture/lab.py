@@ -253,7 +253,7 @@ class Lab:
         return copy
 
     def wait_until_idle(self) -> None:
-        """Wait until nothing that a command started is at work any more: its git and tmux, the shells of its agents."""
+        """Wait until nothing that a command started is at work any more: its git, the shells of its agents."""
         wait_for(lambda: not any(self._helpers()), "all helpers have ended")
         files = list((self.home / "launch").glob("*.sh"))
         if files:
@@ -262,15 +262,13 @@ class Lab:
             wait_for(lambda: time.time() > written + waited, "no shell can be about to read its file")
 
     def _helpers(self) -> Iterator[int]:
-        root, server = str(self.world.root).encode(), self.world.tmux("display-message", "-p", "#{pid}").strip()
+        root = str(self.world.root).encode()
         for process in Path("/proc").iterdir():
             if process.name.isdigit():
                 with suppress(OSError):
                     words = (process / "cmdline").read_bytes().split(b"\0")
-                    known = words[0] in {b"git", b"tmux", b"/bin/sh", b"/usr/bin/env"} and process.name != server
-                    ours = known and any(root in word for word in words)
-                    starts = words[0] == b"/bin/sh" and words[1].startswith(b"/proc/")  # from a launch file in memory
-                    if (ours or starts) and running(int(process.name)):
+                    ours = words[0] in {b"git", b"/bin/sh", b"/usr/bin/env"} and any(root in word for word in words)
+                    if ours and running(int(process.name)):
                         yield int(process.name)
 
 

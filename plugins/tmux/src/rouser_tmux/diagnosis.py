@@ -53,8 +53,6 @@ def _reach(server: Server) -> Diagnosis:
 
 
 def _launch_directory() -> Diagnosis:
-    if launch.is_in_memory():
-        return Diagnosis(subject="launch files", ok=True, message="they are kept in memory")
     if not launch.location().exists():
         return Diagnosis(subject="launch files", ok=True, message=f"{launch.location()} is made when it is needed")
     try:

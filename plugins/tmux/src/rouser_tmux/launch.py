@@ -2,16 +2,11 @@
 
 tmux refuses command lines over some 16 kB and expands parts of them, and its ``-e`` shows values to everybody.
 So the pane runs ``/bin/sh FILE``; the file is private, empties itself once it is read, and becomes the agent.
-
-Where the system can, the file is memory of this process: it stands in no file system, and nothing of it is left when
-the process is killed. To make and remove one on a disk may also take longer than all else, where many were removed of
-late: ext4 looks at each inode that was freed within some minutes before it takes another.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import math
 import os
@@ -28,10 +23,6 @@ from rouser_tmux.processes import command_line
 _SHELL_SECONDS: Final = 0.2
 _SHELL: Final = "/bin/sh"
 _FAILED: Final = "failed\n"
-_OURS: Final = Path("/proc/self/fd")
-# A descriptor that hardly any process has, should a server take the number of this one for another's. More than 64, and
-# Linux makes the table of descriptors anew, which takes a process with threads some 10 ms.
-_HIGH: Final = 40
 _SWEEP_EVERY: Final = 1.0  # second: one of many creations finds nothing that the one before has left
 _OF_THE_TERMINAL: Final = ("TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TMUX", "TMUX_PANE")
 # To set or unset one of these ends one or another shell.
@@ -70,12 +61,9 @@ def write(
     """Write the launch file of a runtime and return its path.
 
     :param inherited: what the pane will have in its environment, if that is known.
-    :returns: its path, good until it is given to :func:`remove`.
     :raises HookError: it cannot be written, or an argument or variable holds a NUL.
     """
     text = _script(cwd, command, env, inherited)
-    if is_in_memory():
-        return _remembered(text)
     path = directory() / f"{token}-{os.getpid()}.sh"
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -88,43 +76,6 @@ def write(
     except OSError as error:
         raise HookError(f"the launch file {path} cannot be written: {error.strerror}") from error
     return path
-
-
-def _remembered(text: bytes) -> Path:
-    try:
-        descriptor = os.memfd_create("rouser-launch", os.MFD_CLOEXEC)
-        with contextlib.suppress(OSError):  # the limit may be lower
-            high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _HIGH)
-            os.close(descriptor)
-            descriptor = high
-        try:
-            with open(descriptor, "wb", closefd=False) as file:
-                file.write(text)
-        except OSError:
-            os.close(descriptor)
-            raise
-    except OSError as error:
-        raise HookError(f"the launch file cannot be written: {error.strerror}") from error
-    return Path(f"/proc/{os.getpid()}/fd/{descriptor}")
-
-
-def remove(path: Path) -> None:
-    """Remove a launch file, whether or not it was used. A server that hangs may run it later; it finds nothing then."""
-    with contextlib.suppress(OSError):
-        if path.is_relative_to("/proc"):
-            os.close(int(path.name))
-        else:
-            path.unlink()
-
-
-@functools.cache
-def is_in_memory() -> bool:
-    """Return whether launch files are memory of this process, which others of this user's see in ``/proc``."""
-    try:
-        os.close(os.memfd_create("rouser-probe", os.MFD_CLOEXEC))
-    except (AttributeError, OSError):  # an old kernel, one that forbids it, or another system
-        return False
-    return os.access(_OURS, os.X_OK)
 
 
 def argv(path: Path) -> list[str]:
@@ -156,8 +107,6 @@ def sweep() -> None:
     Not at once, since the shell that is to become the agent may be about to read one and remove it by itself. A
     server that hangs may run the shell much later; then it finds no agent.
     """
-    if is_in_memory():
-        return
     place, own = location(), str(os.getpid())
     _swept[place] = time.monotonic()
     newest = time.time() - _SHELL_SECONDS
@@ -172,7 +121,7 @@ def sweep() -> None:
 
 def sweep_at_times() -> None:
     """Sweep, unless that was done a moment ago, as by the one before of many creations."""
-    if not is_in_memory() and time.monotonic() > _swept.get(location(), -math.inf) + _SWEEP_EVERY:
+    if time.monotonic() > _swept.get(location(), -math.inf) + _SWEEP_EVERY:
         sweep()
 
 
