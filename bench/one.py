@@ -19,7 +19,7 @@ ROUNDS = 20
 LIMITS = (
     Limit("rouser restore", "tmuxp load", 0.4),
     Limit("rouser restore", "shell script", 4.5),
-    Limit("rouser restore", "careful script", 4.5),
+    Limit("rouser restore", "careful script"),
     Limit("rouser restore", "import click"),
 )
 

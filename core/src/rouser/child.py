@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 
-from rouser.running import await_end
+from rouser.ends import await_end
 
 
 class ChildProcess(subprocess.Popen[bytes]):

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
+from rouser.ends import await_end
+
 _MILLISECONDS: Final = 1000
 _AT_ONCE: Final = 65536  # bytes
 _PAUSE: Final = 0.002
@@ -95,7 +97,9 @@ def _by_subprocess(
 ) -> Finished:
     import subprocess
 
-    with subprocess.Popen(
+    from rouser.child import ChildProcess
+
+    with ChildProcess(
         command,
         stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -173,23 +177,3 @@ def _status(pid: int, give_up: float) -> int:
         if was_told or not await_end(pid, left):
             time.sleep(_PAUSE)  # one that is traced has ended for a moment before its parent may know its status
         was_told = True
-
-
-def await_end(pid: int, seconds: float) -> bool:
-    """Wait until a child has ended or the time is over, where the system can tell: on Linux, since 5.3.
-
-    :returns: whether it was waited for.
-    """
-    if sys.platform != "linux":
-        return False
-    try:
-        descriptor = os.pidfd_open(pid)
-    except OSError:
-        return False
-    try:
-        end = select.poll()
-        end.register(descriptor, select.POLLIN)
-        end.poll(seconds * _MILLISECONDS)
-    finally:
-        os.close(descriptor)
-    return True
