@@ -20,9 +20,11 @@ SIZES = {FEW: (10, 100), MANY: (1_000, 10_000)}
 """How many sessions live, and how many are stored, by what the size is called."""
 
 _LISTING = "ls --json"
+_ADD = "git worktree add"
 _ONE = ("show", "completion of an id", "spawn", "restore")
 LIMITS = (
     *(Limit(f"{what}, {MANY}", f"{what}, {FEW}", 2.0) for what in _ONE),
+    Limit(f"{_ADD}, {MANY}", f"{_ADD}, {FEW}"),
     Limit(f"{_LISTING}, {MANY}", f"{_LISTING}, {FEW}"),
     Limit(f"{_LISTING}, {MANY}", f"tmux list-panes, {MANY}"),
 )
@@ -57,6 +59,7 @@ def _works(world: World, live: int) -> Iterator[tuple[str, Work]]:
     yield "show", Work(run=lambda: world.rouser("show", name, "--json"))
     yield "completion of an id", Work(run=lambda: run([ROUSER], words))
     yield "spawn", Work(run=lambda: world.rouser(*spawned), after=lambda: world.rouser("rm", "--force", "new"))
+    yield _ADD, _added(world)
     yield "restore", Work(before=_ended(world, name), run=lambda: world.rouser("restore", name), after=alive)
     yield _LISTING, Work(run=lambda: world.rouser("ls", "--json"))
     yield (
@@ -70,3 +73,17 @@ def _ended(world: World, name: str) -> Callable[[], None]:
         world.tmux("kill-session", "-t", f"={name}")
 
     return end
+
+
+def _added(world: World) -> Work:
+    """Return what of a spawn is git's own work, which looks at all worktrees."""
+    git = ("git", "-C", str(world.repository))
+    place = str(world.root / "beside")
+
+    def remove() -> None:
+        run([*git, "worktree", "remove", place], world.environment)
+        run([*git, "branch", "--quiet", "-D", "beside"], world.environment)
+
+    return Work(
+        run=lambda: run([*git, "worktree", "add", "--quiet", "-b", "beside", place], world.environment), after=remove
+    )

@@ -5,6 +5,7 @@ number here has either made a command slower, or made it faster and may be proud
 """
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -137,3 +138,18 @@ def test_restoring_all_asks_once_for_all_what_is_alive(cost, world, sessions):
     world.kill_server()
     spent = cost("restore", "--all", "--jobs", "1")
     assert (spent.processes, spent.commits) == (["tmux"] * (1 + 2), 2 * 2)
+
+
+def test_a_spawn_asks_git_and_tmux_without_their_libraries(cost, world, sessions):
+    spent = cost("spawn", "", "--name", "three", "--", *world.agent)
+    # Of git: is the branch there, the repository, is it a branch's name, is it there now that the lock is held, where
+    # it starts, make it, make the worktree. The record: added, workspace, intent, handle, working.
+    assert (spent.processes, spent.commits) == (["git"] * 7 + ["tmux"], 5)
+    assert not {"git", "libtmux", "rich", "asyncio"} & set(spent.packages)
+
+
+def test_a_restore_that_makes_the_worktree_anew_does_without_gitpython(cost, world, sessions):
+    world.kill_server()
+    shutil.rmtree(world.show("one")["workspace_path"])
+    spent = cost("restore", "one")
+    assert "git" not in spent.packages

@@ -126,14 +126,31 @@ def test_a_missing_git_is_one_line(repo, session, base, tmp_path):
     assert done.stderr.splitlines()[-1].startswith("rouser.errors.HookError: git is not installed")
 
 
-@pytest.mark.parametrize(
-    ("text", "message"), [("sleep 60", "git version was still running"), ("echo git version 2.17.0", "too old")]
-)
-def test_an_unusable_git_is_named_before_gitpython_is_imported(repo, session, base, tmp_path, text, message):
+def with_git(tmp_path, text):
+    """Return an environment whose git is a script."""
     (tmp_path / "bin").mkdir()
     fake = tmp_path / "bin" / "git"
     fake.write_text(f"#!/bin/sh\n{text}\n")
     fake.chmod(0o755)
+    return os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sleep 60", "git rev-parse was still running"),
+        ("echo git version 2.17.0", "git 2.17.0 is too old"),
+        (  # an old one answers all but this
+            'case "$*" in version) echo git version 2.17.0;; *--end-of-options*) exit 128;; *) exec {git} "$@";; esac',
+            "git 2.17.0 is too old",
+        ),
+        (
+            'case "$*" in version) exec {git} "$@";; *) echo nonsense;; esac',
+            "git rev-parse --git-common-dir says 'nonsense'",
+        ),
+    ],
+)
+def test_an_unusable_git_is_named(repo, session, base, tmp_path, text, message):
     code = (
         KILLED.replace(
             "plugin.workspace_create(",
@@ -143,10 +160,25 @@ def test_an_unusable_git_is_named_before_gitpython_is_imported(repo, session, ba
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(base), str(repo.path), session.id],
-        env=os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"},
+        env=with_git(tmp_path, text.replace("{git}", shutil.which("git"))),
         capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert message in done.stderr.splitlines()[-1]
+
+
+def test_a_git_that_hangs_is_named_before_gitpython_is_imported(spawn, session, tmp_path):
+    code = """
+import sys
+from pathlib import Path
+from rouser.deadline import call_within
+from rouser_worktree.plugin import WorktreeWorkspace
+call_within(3, lambda: WorktreeWorkspace().workspace_describe(Path(sys.argv[1])))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(spawn(session))],
+        env=with_git(tmp_path, "sleep 60"), capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert "git version was still running" in done.stderr.splitlines()[-1]
 
 
 def start_and_kill(repo, base, session, until, marker):

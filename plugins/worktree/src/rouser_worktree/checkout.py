@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from rouser import HookError, time_left
-from rouser_worktree.library import GitFailedError
+from rouser_worktree.commands import GitFailedError
 from rouser_worktree.links import find_private, is_repository, read_link
 from rouser_worktree.locks import Held
 from rouser_worktree.process import GitTimeoutError
@@ -29,7 +29,7 @@ def add(repository: Repository, path: Path, branch: str) -> None:
     """
     reserve = min(_RESERVE, time_left() / 4)
     try:
-        repository.git.holding(repository.held, reserve).worktree("add", "--", str(path), branch)
+        repository.run("worktree", "add", "--", str(path), branch, reserve=reserve)
     except GitTimeoutError as error:
         if is_complete(path):
             raise HookError(f"{error}: its post-checkout hook hangs; see the hooks of {repository.common}") from error
@@ -76,4 +76,4 @@ def remove_entry(repository: Repository, path: Path) -> None:
     ``git worktree prune`` would also forget those that are on a disk that is not mounted now.
     """
     if find_private(repository.common, path) is not None:
-        repository.git.worktree("remove", "--force", "--force", "--", str(path))
+        repository.run("worktree", "remove", "--force", "--force", "--", str(path))

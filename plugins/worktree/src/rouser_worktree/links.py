@@ -72,16 +72,19 @@ def find_private(common: Path, path: Path) -> Path | None:
     """Return the private directory that ``common`` keeps for a worktree at ``path``, whether or not that is there."""
     wanted = path.parent.resolve() / path.name / ".git"
     try:
-        entries = sorted((common / "worktrees").iterdir())
+        names = os.listdir(common / "worktrees")  # noqa: PTH208 - there may be thousands
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise HookError(f"cannot read the worktrees of {common}: {error.strerror or error}") from error
-    for entry in entries:
-        named = _target(f"{entry}/gitdir")
-        target = None if named is None else Path(named)
-        if target is not None and target.parent.parent.resolve() / target.parent.name / ".git" == wanted:
-            return entry
+    # Git calls the first one of a name by that, those to follow by it and a number.
+    for name in sorted(names, key=lambda name: (not name.startswith(path.name), name)):
+        named = _target(f"{common}/worktrees/{name}/gitdir")
+        if named is None or f"/{path.name}/" not in named:
+            continue
+        target = Path(named)
+        if target.parent.parent.resolve() / target.parent.name / ".git" == wanted:
+            return common / "worktrees" / name
     return None
 
 

@@ -93,10 +93,10 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
     @hookimpl
     def workspace_has_branch(self, repository: Path, branch: str) -> bool:
         """Ask git, from any directory in the repository."""
-        from rouser_worktree.repository import find_repository
+        from rouser_worktree.repository import has_branch
 
         with _disk_errors():
-            return find_repository(repository).tip(branch) is not None
+            return has_branch(repository, branch)
 
     @hookimpl
     def workspace_describe(self, path: Path) -> str:

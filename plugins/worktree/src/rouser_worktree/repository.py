@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rouser import HookError
-from rouser_worktree.library import GitFailedError, SupervisedGit
+from rouser_worktree.commands import GitFailedError, ask, attempt, git
+from rouser_worktree.links import is_repository
 from rouser_worktree.locks import Held
+from rouser_worktree.version import require_git
+
+if TYPE_CHECKING:
+    from rouser_worktree.library import SupervisedGit
 
 HEADS: Final = "refs/heads/"
+_TIP: Final = ("rev-parse", "--verify", "--quiet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +34,17 @@ class Repository:
     @property
     def git(self) -> SupervisedGit:
         """Git commands on the repository as such."""
+        from rouser_worktree.library import SupervisedGit
+
         return SupervisedGit(self.common, self.common).holding(self.held)
+
+    def run(self, *arguments: str, reserve: float = 0.0) -> str:
+        """Run one git command on the repository as such; see :func:`~rouser_worktree.commands.git`."""
+        return git(self.common, f"--git-dir={self.common}", *arguments, held=self.held, reserve=reserve)
 
     def tip(self, branch: str) -> str | None:
         """Return the commit that a local branch is at; None when there is no such branch."""
-        status, output, _ = self.git.rev_parse(
-            "--verify", "--quiet", f"{HEADS}{branch}^{{commit}}", with_extended_output=True, with_exceptions=False
-        )
-        return None if status else str(output)
+        return ask(self.common, f"--git-dir={self.common}", *_TIP, f"{HEADS}{branch}^{{commit}}")
 
     def branch_lock(self, branch: str) -> Path:
         """Return the file that a git makes to change a branch."""
@@ -43,7 +52,7 @@ class Repository:
 
     def place_of(self, branch: str) -> Path | None:
         """Return the worktree that has a branch checked out, whether or not it is there; None when none has."""
-        for block in self.git.worktree("list", "--porcelain").split("\n\n"):
+        for block in self.run("worktree", "list", "--porcelain").split("\n\n"):
             lines = block.splitlines()
             if f"branch {HEADS}{branch}" in lines:
                 return Path(lines[0].removeprefix("worktree "))
@@ -61,12 +70,12 @@ class Repository:
 
     def create_branch(self, branch: str, commit: str) -> None:
         """Create a branch that must not be there yet, following no other."""
-        self.git.branch("--no-track", branch, commit)
+        self.run("branch", "--no-track", branch, commit)
 
     def delete_branch(self, branch: str, commit: str) -> None:
         """Delete a branch if it is still at ``commit`` and nowhere checked out."""
         if self.place_of(branch) is None and self.tip(branch) == commit:
-            self.git.update_ref("-d", f"{HEADS}{branch}", commit)
+            self.run("update-ref", "-d", f"{HEADS}{branch}", commit)
 
 
 def find_repository(directory: Path) -> Repository:
@@ -74,15 +83,24 @@ def find_repository(directory: Path) -> Repository:
 
     :raises HookError: there is no such directory, or no repository around it.
     """
-    if not directory.is_dir():
-        raise HookError(f"repository {directory} is not there: it was moved or deleted, or its disk is not mounted")
-    try:
-        named = SupervisedGit(directory).rev_parse("--git-common-dir")
-    except GitFailedError as error:
-        if "not a git repository" in error.errors:
-            raise HookError(f"{directory} is not in a git repository; run git init there, or name another") from error
-        raise
-    return Repository((directory / named).resolve())
+    _require_directory(directory)
+    named = _in_repository(directory, "rev-parse", "--git-common-dir")
+    common = (directory / named).resolve()
+    if not is_repository(common):
+        require_git()
+        raise HookError(f"git rev-parse --git-common-dir says {named[:80]!r} in {directory}, which is no repository")
+    return Repository(common)
+
+
+def has_branch(directory: Path, branch: str) -> bool:
+    """Return whether the repository that ``directory`` is in has a local branch of this name; raises like the above."""
+    _require_directory(directory)
+    command = ["git", *_TIP, f"{HEADS}{branch}^{{commit}}"]
+    done = attempt(command, directory)
+    if done.status > 1:  # it is 1 if there is no such branch
+        find_repository(directory)
+        raise GitFailedError(command, done)
+    return not done.status
 
 
 def check_branch_name(directory: Path, branch: str) -> None:
@@ -90,10 +108,7 @@ def check_branch_name(directory: Path, branch: str) -> None:
 
     ``git check-ref-format --branch`` refuses what could be an option or not be a ref, and expands ``@{-1}``.
     """
-    status, output, _ = SupervisedGit(directory).check_ref_format(
-        "--branch", branch, with_extended_output=True, with_exceptions=False
-    )
-    if status or output != branch:
+    if ask(directory, "check-ref-format", "--branch", branch) != branch:
         raise HookError(f"{branch!r} is no name for a branch; see git help check-ref-format for what is")
 
 
@@ -102,16 +117,25 @@ def resolve_base(directory: Path, base: str | None) -> str:
 
     :raises HookError: there is no such revision, or no commit at all.
     """
-    status, output, _ = SupervisedGit(directory).rev_parse(
-        "--verify",
-        "--quiet",
-        "--end-of-options",
-        f"{'HEAD' if base is None else base}^{{commit}}",
-        with_extended_output=True,
-        with_exceptions=False,
-    )
-    if not status:
-        return str(output)
+    revision = "HEAD" if base is None else base
+    commit = ask(directory, *_TIP, "--end-of-options", f"{revision}^{{commit}}")
+    if commit is not None:
+        return commit
+    require_git()  # an old one knows no --end-of-options
     if base is None:
         raise HookError(f"{directory} has no commits yet; commit something first, then try again")
     raise HookError(f"base {base!r} is no commit, branch or tag in {directory}; name one that git rev-parse knows")
+
+
+def _require_directory(directory: Path) -> None:
+    if not directory.is_dir():
+        raise HookError(f"repository {directory} is not there: it was moved or deleted, or its disk is not mounted")
+
+
+def _in_repository(directory: Path, *arguments: str) -> str:
+    try:
+        return git(directory, *arguments).removesuffix("\n")
+    except GitFailedError as error:
+        if "not a git repository" in error.errors:
+            raise HookError(f"{directory} is not in a git repository; run git init there, or name another") from error
+        raise

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from rouser import HookError, Session
 from rouser_worktree.checkout import add, holds_something, remove_entry
-from rouser_worktree.library import SupervisedGit
+from rouser_worktree.commands import attempt, git
 from rouser_worktree.links import find_private, is_repository, points_nowhere, read_link, write_link
 from rouser_worktree.locks import claiming, making
 from rouser_worktree.marks import filling, is_filling, is_made
@@ -15,8 +16,10 @@ from rouser_worktree.records import Record, read_record, write_record
 from rouser_worktree.remains import clear, cleared
 from rouser_worktree.repository import Repository, find_repository
 from rouser_worktree.snapshots import snapshots_in
+from rouser_worktree.state import head_branch, under_way
 from rouser_worktree.trees import remove_tree
-from rouser_worktree.work import head_branch, stranded_commit, under_way
+
+_CHECKOUT: Final = ("checkout-index", "--all", "--quiet")
 
 
 def restore(session: Session, path: Path) -> Path:
@@ -116,12 +119,11 @@ def _is_barely_begun(path: Path) -> bool:
 
 def _complete(repository: Repository, private: Path, path: Path) -> None:
     """Write the files that are missing where somebody was killed, over nothing that is there."""
-    git = SupervisedGit(path).holding(repository.held)
     if (private / "index").exists():
-        git.checkout_index("--all", "--quiet", with_exceptions=False)  # complains of files that were changed
+        attempt(["git", *_CHECKOUT], path, repository.held)  # complains of files that were changed
     else:  # git writes it last, so it was killed at the first checkout, and there is nobody's work
-        git.read_tree("HEAD")
-        git.checkout_index("--all", "--force", "--quiet")
+        git(path, "read-tree", "HEAD", held=repository.held)
+        git(path, *_CHECKOUT, "--force", held=repository.held)
 
 
 def _refill(repository: Repository, private: Path, path: Path, branch: str) -> None:
@@ -137,12 +139,11 @@ def _refill(repository: Repository, private: Path, path: Path, branch: str) -> N
 def _fill(repository: Repository, private: Path, path: Path, branch: str) -> None:
     path.mkdir(exist_ok=True)
     write_link(private, path)
-    git = SupervisedGit(path).holding(repository.held)
     if not (private / "index").exists():
-        git.read_tree("HEAD")
-    git.checkout_index("--all", "--force", "--quiet")
-    if not under_way(private):
-        git.checkout("--quiet", branch, "--")  # changes nothing, but runs the post-checkout hook
+        git(path, "read-tree", "HEAD", held=repository.held)
+    git(path, *_CHECKOUT, "--force", held=repository.held)
+    if not under_way(private):  # this changes nothing, but runs the post-checkout hook
+        git(path, "checkout", "--quiet", branch, "--", held=repository.held)
 
 
 def _add_or_leave_nothing(repository: Repository, path: Path, branch: str) -> None:
@@ -156,6 +157,8 @@ def _add_or_leave_nothing(repository: Repository, path: Path, branch: str) -> No
 
 
 def _require_kept_elsewhere(private: Path, path: Path) -> None:
+    from rouser_worktree.work import stranded_commit  # with GitPython, for which few restores have to wait
+
     commit = stranded_commit(private)
     if commit is not None:
         raise HookError(

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rouser import GitSnapshots, HookError, Session, Snapshot, SnapshotPolicy
+from rouser_worktree.commands import git
 from rouser_worktree.links import Link, find_private, is_repository, points_nowhere, read_link, write_link
 from rouser_worktree.marks import is_filling, is_made
-from rouser_worktree.process import run, seconds_for_git, spoken
 from rouser_worktree.records import read_record
 
 
@@ -64,13 +64,8 @@ def snapshots_of(session: Session) -> GitSnapshots:
 def run_git(
     directory: Path, arguments: tuple[str, ...], stdin: bytes = b"", variables: Mapping[str, str] | None = None
 ) -> bytes:
-    """Run git without GitPython, which takes longer to import than a snapshot of a small worktree to take."""
-    command = ["git", *arguments]
-    done = run(command, directory, seconds_for_git(), stdin=stdin, variables=variables)
-    if done.status:
-        last = done.errors.strip().rpartition("\n")[2].removeprefix("fatal: ").removeprefix("error: ")
-        raise HookError(f"{spoken(command)} failed: {last or f'exit status {done.status}'}")
-    return os.fsencode(done.output)
+    """Run git as :class:`rouser.GitSnapshots` wants it run; raises like :func:`~rouser_worktree.commands.git`."""
+    return os.fsencode(git(directory, *arguments, stdin=stdin, variables=variables))
 
 
 def snapshots_in(common: Path, session_id: str, policy: SnapshotPolicy | None = None) -> GitSnapshots:

@@ -11,15 +11,8 @@ from rouser import HookError
 from rouser_worktree.library import SupervisedGit
 from rouser_worktree.links import Link
 from rouser_worktree.repository import HEADS
+from rouser_worktree.state import head_branch, under_way
 
-_UNDER_WAY: Final = {
-    "MERGE_HEAD": "a merge",
-    "rebase-merge": "a rebase",
-    "rebase-apply": "a rebase",
-    "CHERRY_PICK_HEAD": "a cherry-pick",
-    "REVERT_HEAD": "a revert",
-    "BISECT_LOG": "a bisection",
-}
 _CHANGE: Final = frozenset("12u?")
 _SUBMODULE_MODE: Final = "160000"
 
@@ -94,19 +87,6 @@ def own_commits(git: SupervisedGit, branch: str | None, start: str | None, *, pu
         elsewhere.append(start)
     # A start that was rewritten and collected is no reason to fail; a tip that is not there yet has no commits.
     return _number(git.rev_list("--count", "--ignore-missing", tip, "--not", *elsewhere, "--"))
-
-
-def under_way(private: Path) -> str:
-    """Return what was begun and not finished in the worktree of a private directory, like ``a merge``."""
-    return next((name for file, name in _UNDER_WAY.items() if (private / file).exists()), "")
-
-
-def head_branch(private: Path) -> str | None:
-    """Return the branch that a worktree has checked out, whether or not its directory is there."""
-    status, output, _ = SupervisedGit(private, private).symbolic_ref(
-        "--quiet", "HEAD", with_extended_output=True, with_exceptions=False
-    )
-    return None if status else str(output).removeprefix(HEADS)
 
 
 def stranded_commit(private: Path) -> str | None:
