@@ -198,7 +198,7 @@ def test_a_hook_that_hangs_is_ended_in_time_and_leaves_nothing(
     (hooks / "post-checkout").write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 1000\n")
     (hooks / "post-checkout").chmod(0o755)
     repo.git("config", "core.hooksPath", str(hooks))
-    monkeypatch.setattr("rouser_clone.git.time_left", lambda: 2.0)
+    monkeypatch.setattr("rouser.git_program.time_left", lambda: 2.0)
     assert "was still running" in refused(spawn, session)
     pid = int((tmp_path / "pid").read_text())
     until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2])

@@ -295,22 +295,8 @@ class SoundWorkspace(Scratch, WorkspaceSpec):
         self.git(session.repository, "worktree", "add", str(path), session.branch)
         return path
 
-    def run(self, place, arguments, stdin=b"", variables=None):
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=place,
-            input=stdin,
-            env=self.environment() | (variables or {}),
-            capture_output=True,
-            timeout=time_left(),
-            check=False,
-        )
-        if done.returncode:
-            raise HookError(f"git failed: {os.fsdecode(done.stderr).strip()[-200:]}")
-        return done.stdout
-
     def snapshots(self, session):
-        return GitSnapshots(self.run, session.repository / ".git", session.id)
+        return GitSnapshots(session.repository / ".git", session.id)
 
     @hookimpl
     def workspace_snapshot(self, session, path, reason):

@@ -1,1 +1,1 @@
-"""Snapshots of a git checkout, for workspace plugins; git is run by the plugin that uses them."""
+"""Snapshots of a git checkout, for workspace plugins."""

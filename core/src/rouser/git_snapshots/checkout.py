@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from rouser.errors import HookError
 from rouser.git_snapshots.policy import SnapshotPolicy
-from rouser.git_snapshots.running import QuietGit
+from rouser.git_snapshots.running import git
 
 GITLINK: Final = "160000"
 _DRAFT: Final = re.compile(r"\.rouser-draft-[0-9a-f]{16}")
@@ -57,7 +57,7 @@ class Checkout:
     drafts: list[str] = field(default_factory=list)
 
 
-def look(git: QuietGit, root: Path, policy: SnapshotPolicy) -> Checkout:
+def look(root: Path, policy: SnapshotPolicy) -> Checkout:
     """Return what the checkout at ``root`` holds; takes no lock and refreshes no index.
 
     :raises HookError: git cannot tell.
@@ -119,27 +119,27 @@ def is_repository(directory: Path) -> bool:
     return os.path.lexists(directory / ".git")
 
 
-def files_of(git: QuietGit, root: Path) -> Iterator[str]:
+def files_of(root: Path) -> Iterator[str]:
     """Yield the names of all files of a repository inside of the checkout, tracked or not, ignored ones left out."""
     for name in git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split(b"\0"):
         if name:
             yield os.fsdecode(name)
 
 
-def under_way(git: QuietGit, root: Path) -> str:
+def under_way(root: Path) -> str:
     """Return what was begun in a checkout and not finished, like ``a merge``; empty when nothing was."""
     private = root / os.fsdecode(git(root, "rev-parse", "--git-dir").rstrip(b"\n"))
     return next((what for file, what in _UNDER_WAY.items() if (private / file).exists()), "")
 
 
-def index_of(git: QuietGit, root: Path) -> Path:
+def index_of(root: Path) -> Path:
     """Return the file that is the checkout's index."""
     return root / os.fsdecode(git(root, "rev-parse", "--git-path", "index").rstrip(b"\n"))
 
 
-def index_copy(git: QuietGit, root: Path, place: Path) -> Path:
+def index_copy(root: Path, place: Path) -> Path:
     """Copy the checkout's index into the directory ``place``, so that git may write to the copy; return its path."""
-    index = index_of(git, root)
+    index = index_of(root)
     copy = place / "staged"
     try:
         copy.write_bytes(index.read_bytes())

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from rouser.errors import HookError
 from rouser.git_snapshots.checkout import Checkout, Entry, index_copy
-from rouser.git_snapshots.running import QuietGit
+from rouser.git_snapshots.running import git, word
 from rouser.models import Snapshot
 
 _NOBODY: Final = {
@@ -58,7 +58,7 @@ class Kept:
         return self.parents[1] if self.staged and len(self.parents) > 1 else None
 
 
-def list_kept(git: QuietGit, home: Path, prefix: str) -> list[Kept]:
+def list_kept(home: Path, prefix: str) -> list[Kept]:
     """Return the snapshots below the reference ``prefix``, newest first."""
     output = git(home, f"--git-dir={home}", "for-each-ref", f"--format={_FORMAT}", prefix)
     words = output.split(b"\0")
@@ -91,7 +91,7 @@ def list_kept(git: QuietGit, home: Path, prefix: str) -> list[Kept]:
     return sorted(found, key=lambda kept: kept.snapshot.number, reverse=True)
 
 
-def write_tree(git: QuietGit, root: Path, seen: Checkout, entries: Mapping[str, Entry | None], place: Path) -> str:
+def write_tree(root: Path, seen: Checkout, entries: Mapping[str, Entry | None], place: Path) -> str:
     """Return the tree of ``HEAD`` with other entries in it, through an index in the directory ``place``."""
     gone = [name for name, entry in entries.items() if entry is None]
     # Removals first: a file may have become a directory, or the other way round.
@@ -102,10 +102,10 @@ def write_tree(git: QuietGit, root: Path, seen: Checkout, entries: Mapping[str, 
     if seen.head is not None:
         git(root, "read-tree", seen.head, variables=index)
     git(root, "update-index", "-z", "--index-info", stdin=os.fsencode("".join(lines)), variables=index)
-    return git.word(root, "write-tree", variables=index)
+    return word(root, "write-tree", variables=index)
 
 
-def write_staged(git: QuietGit, root: Path, seen: Checkout, place: Path) -> str | None:
+def write_staged(root: Path, seen: Checkout, place: Path) -> str | None:
     """Return a commit of what is staged; None when that is what ``HEAD`` is, there is none, or there are conflicts.
 
     The same content gives the same commit, so that it can be seen whether anything has changed.
@@ -114,27 +114,27 @@ def write_staged(git: QuietGit, root: Path, seen: Checkout, place: Path) -> str 
     """
     if seen.head is None or not seen.staged or seen.unmerged:
         return None
-    index = index_copy(git, root, place)
-    tree = git.word(root, "write-tree", variables={"GIT_INDEX_FILE": str(index)})
-    if tree == tree_of(git, root, seen.head):
+    index = index_copy(root, place)
+    tree = word(root, "write-tree", variables={"GIT_INDEX_FILE": str(index)})
+    if tree == tree_of(root, seen.head):
         return None
-    return commit_tree(git, root, tree, [seen.head], "What was staged\n", _LONG_AGO)
+    return commit_tree(root, tree, [seen.head], "What was staged\n", _LONG_AGO)
 
 
-def tree_of(git: QuietGit, root: Path, commit: str | None) -> str:
+def tree_of(root: Path, commit: str | None) -> str:
     """Return the tree of a commit; the empty one for None."""
     if commit is None:
-        return git.word(root, "hash-object", "-t", "tree", "--stdin")
-    return git.word(root, "rev-parse", "--verify", f"{commit}^{{tree}}")
+        return word(root, "hash-object", "-t", "tree", "--stdin")
+    return word(root, "rev-parse", "--verify", f"{commit}^{{tree}}")
 
 
 def commit_tree(
-    git: QuietGit, root: Path, tree: str, parents: Sequence[str], message: str, dates: Mapping[str, str] | None = None
+    root: Path, tree: str, parents: Sequence[str], message: str, dates: Mapping[str, str] | None = None
 ) -> str:
     """Write a commit and return its id; whoever is nobody to git can do that too."""
     words = [word for parent in parents for word in ("-p", parent)]
     variables = {**_NOBODY, **(dates or {})}
-    commit = git.word(root, "commit-tree", *words, tree, stdin=message.encode(), variables=variables)
+    commit = word(root, "commit-tree", *words, tree, stdin=message.encode(), variables=variables)
     if not commit.isalnum():
         raise HookError(f"git commit-tree says {commit[:80]!r}, which is no commit; check the git in PATH")
     return commit

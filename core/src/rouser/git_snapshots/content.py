@@ -12,7 +12,7 @@ from typing import Final
 from rouser.errors import HookError
 from rouser.git_snapshots.checkout import GITLINK, Checkout, Entry, files_of, is_draft, is_repository
 from rouser.git_snapshots.policy import SnapshotPolicy
-from rouser.git_snapshots.running import QuietGit
+from rouser.git_snapshots.running import git
 
 _ATTEMPTS: Final = 5
 _ESCAPED: Final = {ord("\\"): "\\\\", ord('"'): '\\"', ord("\n"): "\\n"}
@@ -32,7 +32,7 @@ class Content:
     left_out: list[str] = field(default_factory=list)
 
 
-def store_content(git: QuietGit, root: Path, seen: Checkout, policy: SnapshotPolicy, place: Path) -> Content:
+def store_content(root: Path, seen: Checkout, policy: SnapshotPolicy, place: Path) -> Content:
     """Write every changed file of a checkout as a blob, and return the entries for a tree.
 
     The content is taken as it is on the disk: no filter is run, and no line end converted. Of a repository inside of
@@ -43,7 +43,7 @@ def store_content(git: QuietGit, root: Path, seen: Checkout, policy: SnapshotPol
     """
     for attempt in range(_ATTEMPTS):
         try:
-            return _store(git, root, seen, policy, place)
+            return _store(root, seen, policy, place)
         except HookError:
             # An agent is at work, and removes what it has just made.
             if attempt == _ATTEMPTS - 1 or all(os.path.lexists(root / name) for name in seen.changed):
@@ -51,11 +51,11 @@ def store_content(git: QuietGit, root: Path, seen: Checkout, policy: SnapshotPol
     raise AssertionError("the last attempt returns or raises")
 
 
-def _store(git: QuietGit, root: Path, seen: Checkout, policy: SnapshotPolicy, place: Path) -> Content:
+def _store(root: Path, seen: Checkout, policy: SnapshotPolicy, place: Path) -> Content:
     content = Content(left_out=[f"{name}: ignored" for name in seen.ignored])
     files: dict[str, str] = {}
     links: dict[str, str] = {}
-    for name in _expanded(git, root, seen, content):
+    for name in _expanded(root, seen, content):
         try:
             status = (root / name).lstat()
         except (FileNotFoundError, NotADirectoryError):
@@ -72,13 +72,13 @@ def _store(git: QuietGit, root: Path, seen: Checkout, policy: SnapshotPolicy, pl
         else:
             content.bytes += status.st_size
             files[name] = "100755" if status.st_mode & stat.S_IXUSR else "100644"
-    blobs = _hashed(git, root, files)
+    blobs = _hashed(root, files)
     content.entries |= {name: Entry(mode, blob) for (name, mode), blob in zip(files.items(), blobs, strict=True)}
-    content.entries |= _linked(git, root, links, place)
+    content.entries |= _linked(root, links, place)
     return content
 
 
-def _expanded(git: QuietGit, root: Path, seen: Checkout, content: Content) -> Iterable[str]:
+def _expanded(root: Path, seen: Checkout, content: Content) -> Iterable[str]:
     """Yield the names of files, with those of the repositories inside of the checkout in place of these."""
     todo = list(seen.changed)
     while todo:
@@ -93,10 +93,10 @@ def _expanded(git: QuietGit, root: Path, seen: Checkout, content: Content) -> It
             continue
         content.entries[inner] = None
         content.left_out.append(f"{inner}: a repository of its own, of which files are kept, but no commits")
-        todo += [f"{inner}/{found}" for found in files_of(git, place) if not is_draft(found)]
+        todo += [f"{inner}/{found}" for found in files_of(place) if not is_draft(found)]
 
 
-def _hashed(git: QuietGit, root: Path, files: Iterable[str]) -> list[str]:
+def _hashed(root: Path, files: Iterable[str]) -> list[str]:
     names = "".join(f"{_quoted(name)}\n" for name in files)
     if not names:
         return []
@@ -104,14 +104,14 @@ def _hashed(git: QuietGit, root: Path, files: Iterable[str]) -> list[str]:
     return output.decode("ascii").split()
 
 
-def _linked(git: QuietGit, root: Path, links: dict[str, str], place: Path) -> dict[str, Entry]:
+def _linked(root: Path, links: dict[str, str], place: Path) -> dict[str, Entry]:
     """Store where symbolic links point: ``hash-object`` would follow them, so it is given files that say so."""
     if not links:
         return {}
     paths = [place / str(number) for number in range(len(links))]
     for path, target in zip(paths, links.values(), strict=True):
         path.write_bytes(os.fsencode(target))
-    blobs = _hashed(git, root, map(str, paths))
+    blobs = _hashed(root, map(str, paths))
     return {name: Entry("120000", blob) for name, blob in zip(links, blobs, strict=True)}
 
 

@@ -13,7 +13,7 @@ from rouser.git_snapshots.checkout import Checkout, Entry, draft_beside, look
 from rouser.git_snapshots.commits import Kept, tree_of, write_tree
 from rouser.git_snapshots.content import is_gitlink, store_content
 from rouser.git_snapshots.policy import SnapshotPolicy
-from rouser.git_snapshots.running import QuietGit
+from rouser.git_snapshots.running import git, word
 from rouser.git_snapshots.staging import stage
 
 _BATCH_BYTES: Final = 32 * 1024**2
@@ -26,9 +26,7 @@ class _Change(NamedTuple):
     new: Entry | None
 
 
-def put_back(
-    git: QuietGit, root: Path, kept: Kept, policy: SnapshotPolicy, place: Path, *, overwrite: bool
-) -> list[str]:
+def put_back(root: Path, kept: Kept, policy: SnapshotPolicy, place: Path, *, overwrite: bool) -> list[str]:
     """Make the files that a snapshot had as uncommitted work what they were, byte for byte; run no filter.
 
     A file that is what the snapshot's ``HEAD`` or index had is replaced. One that has changed otherwise is replaced
@@ -39,13 +37,13 @@ def put_back(
     :returns: the names that were left as they are.
     :raises HookError: git fails, or the disk says no; what was put back by then stays, and the rest can follow later.
     """
-    base = tree_of(git, root, kept.head)
-    seen = look(git, root, policy)
-    present = write_tree(git, root, seen, store_content(git, root, seen, policy, place).entries, place)
-    wanted = _changes(git, root, base, kept.tree)
-    since = _changes(git, root, base, present)
-    staged = _changes(git, root, base, tree_of(git, root, kept.index)) if kept.index else {}
-    empty = git.word(root, "hash-object", "--stdin") if seen.announced else ""
+    base = tree_of(root, kept.head)
+    seen = look(root, policy)
+    present = write_tree(root, seen, store_content(root, seen, policy, place).entries, place)
+    wanted = _changes(root, base, kept.tree)
+    since = _changes(root, base, present)
+    staged = _changes(root, base, tree_of(root, kept.index)) if kept.index else {}
+    empty = word(root, "hash-object", "--stdin") if seen.announced else ""
     left, taken = [], {}
     for name, change in wanted.items():
         now = since[name].new if name in since else change.old
@@ -61,12 +59,12 @@ def put_back(
     try:
         for draft in seen.drafts:
             (root / draft).unlink(missing_ok=True)
-        left += _write(git, root, taken)
+        left += _write(root, taken)
     except OSError as error:
         raise HookError(f"{error.filename or root}: {error.strerror or error}; try again") from error
     if kept.index is not None and seen.head == kept.head and _index_is_plain(seen):
         with suppress(HookError):  # an index that is locked by somebody at work stays as it is; the files are back
-            stage(git, root, kept.index, place)
+            stage(root, kept.index, place)
     return sorted(left)
 
 
@@ -74,13 +72,13 @@ def _index_is_plain(seen: Checkout) -> bool:
     return not seen.staged and not seen.unmerged
 
 
-def _changes(git: QuietGit, root: Path, old: str, new: str) -> dict[str, _Change]:
+def _changes(root: Path, old: str, new: str) -> dict[str, _Change]:
     output = git(root, "diff-tree", "-r", "-z", "--no-renames", "--raw", "--full-index", old, new)
     words = iter(os.fsdecode(output).split("\0"))
     found = {}
-    for word in words:
-        if word:
-            old_mode, new_mode, old_blob, new_blob, _ = word.removeprefix(":").split(" ")
+    for change in words:
+        if change:
+            old_mode, new_mode, old_blob, new_blob, _ = change.removeprefix(":").split(" ")
             found[next(words)] = _Change(_entry(old_mode, old_blob), _entry(new_mode, new_blob))
     return found
 
@@ -89,20 +87,20 @@ def _entry(mode: str, blob: str) -> Entry | None:
     return Entry(mode, blob) if mode.strip("0") else None
 
 
-def _write(git: QuietGit, root: Path, taken: Mapping[str, Entry | None]) -> list[str]:
+def _write(root: Path, taken: Mapping[str, Entry | None]) -> list[str]:
     """Write and remove files; return the names of those that something is in the way of."""
     left = []
     for name, entry in taken.items():
         if entry is None and not _remove(root, name):
             left.append(name)
     entries = {name: entry for name, entry in taken.items() if entry is not None}
-    for name, data in _contents(git, root, entries):
+    for name, data in _contents(root, entries):
         if not _place(root, name, entries[name].mode, data):
             left.append(name)
     return left
 
 
-def _contents(git: QuietGit, root: Path, entries: Mapping[str, Entry]) -> Iterator[tuple[str, bytes]]:
+def _contents(root: Path, entries: Mapping[str, Entry]) -> Iterator[tuple[str, bytes]]:
     """Yield names and contents, some megabytes at a time."""
     blobs = [entry.blob for entry in entries.values()]
     listed = git(root, "cat-file", "--batch-check=%(objectsize)", stdin="".join(f"{blob}\n" for blob in blobs).encode())
@@ -110,11 +108,11 @@ def _contents(git: QuietGit, root: Path, entries: Mapping[str, Entry]) -> Iterat
     room = _BATCH_BYTES
     for name, size in zip(entries, map(_size, listed.split(b"\n")), strict=False):
         if batch and size > room:
-            yield from _read(git, root, entries, batch)
+            yield from _read(root, entries, batch)
             batch, room = [], _BATCH_BYTES
         batch.append(name)
         room -= size
-    yield from _read(git, root, entries, batch)
+    yield from _read(root, entries, batch)
 
 
 def _size(line: bytes) -> int:
@@ -124,7 +122,7 @@ def _size(line: bytes) -> int:
     return int(line)
 
 
-def _read(git: QuietGit, root: Path, entries: Mapping[str, Entry], names: list[str]) -> Iterator[tuple[str, bytes]]:
+def _read(root: Path, entries: Mapping[str, Entry], names: list[str]) -> Iterator[tuple[str, bytes]]:
     if not names:
         return
     data = git(root, "cat-file", "--batch", stdin="".join(f"{entries[name].blob}\n" for name in names).encode())

@@ -1,10 +1,12 @@
-"""How git is run for snapshots: by the plugin, and so that nothing of the repository's is run or changed."""
+"""How git is run for snapshots: nothing of the repository's is run or changed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
+
+from rouser.git_program import run_git
 
 _QUIET: Final = (
     "core.hooksPath=/dev/null",  # git runs reference-transaction and others for what we do
@@ -22,39 +24,11 @@ _QUIET: Final = (
 _OPTIONS: Final = tuple(word for setting in _QUIET for word in ("-c", setting))
 
 
-class RunGit(Protocol):
-    """Runs git and returns what it prints."""
-
-    def __call__(
-        self,
-        directory: Path,
-        arguments: tuple[str, ...],
-        stdin: bytes = b"",
-        variables: Mapping[str, str] | None = None,
-    ) -> bytes:
-        """Run ``git`` with ``arguments`` in ``directory``, unattended, bound to no repository of the caller's.
-
-        :param stdin: what it reads.
-        :param variables: added to its environment.
-        :raises HookError: it failed, could not be started, or did not end in time.
-        """
-        ...
+def git(directory: Path, *arguments: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None) -> bytes:
+    """Run a git command that runs no hook, changes no setting and writes no reflog; like :func:`rouser.run_git`."""
+    return run_git(directory, (*_OPTIONS, *arguments), stdin, variables)
 
 
-class QuietGit:
-    """Git commands that run no hook, change no setting and write no reflog."""
-
-    def __init__(self, run: RunGit) -> None:
-        self._run: Final = run
-
-    def __call__(
-        self, directory: Path, *arguments: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None
-    ) -> bytes:
-        """Run a git command and return its output; raises what the plugin's function raises."""
-        return self._run(directory, (*_OPTIONS, *arguments), stdin, variables)
-
-    def word(
-        self, directory: Path, *arguments: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None
-    ) -> str:
-        """Return the output of a command that prints one word."""
-        return self(directory, *arguments, stdin=stdin, variables=variables).decode("ascii", "replace").strip()
+def word(directory: Path, *arguments: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None) -> str:
+    """Return the output of a command that prints one word."""
+    return git(directory, *arguments, stdin=stdin, variables=variables).decode("ascii", "replace").strip()

@@ -20,7 +20,7 @@ from rouser.git_snapshots.commits import (
 from rouser.git_snapshots.content import Content, store_content
 from rouser.git_snapshots.policy import SnapshotPolicy
 from rouser.git_snapshots.putting_back import put_back
-from rouser.git_snapshots.running import QuietGit, RunGit
+from rouser.git_snapshots.running import git, word
 from rouser.git_snapshots.scratch import remove_leftovers, scratch
 from rouser.models import Snapshot, is_valid_name
 
@@ -33,7 +33,6 @@ class GitSnapshots:
 
     Taking one touches neither index nor files nor stash nor reflog, locks no index, and runs no hook and no filter.
 
-    :param run: runs git, see :class:`rouser.git_snapshots.running.RunGit`.
     :param home: the common directory of the repository that has the references.
     :param session_id: id of the session that they belong to.
     :param policy: what is left out.
@@ -41,11 +40,10 @@ class GitSnapshots:
     """
 
     def __init__(
-        self, run: RunGit, home: Path, session_id: str, policy: SnapshotPolicy | None = None, *, apart: bool = False
+        self, home: Path, session_id: str, policy: SnapshotPolicy | None = None, *, apart: bool = False
     ) -> None:
         if not is_valid_name(session_id):
             raise HookError(f"session id {session_id!r} cannot name a reference")
-        self._git: Final = QuietGit(run)
         self._home: Final = home
         self._session_id: Final = session_id
         self._policy: Final = policy or SnapshotPolicy()
@@ -54,7 +52,7 @@ class GitSnapshots:
 
     def kept(self) -> list[Kept]:
         """Return the snapshots and what git has of each, newest first."""
-        return list_kept(self._git, self._home, self._prefix)
+        return list_kept(self._home, self._prefix)
 
     def all(self) -> list[Snapshot]:
         """Return the snapshots, newest first."""
@@ -72,11 +70,10 @@ class GitSnapshots:
             return self._take(checkout, reason, also, place)
 
     def _take(self, root: Path, reason: str, also: Sequence[str], place: Path) -> Snapshot | None:
-        git = self._git
-        seen = look(git, root, self._policy)
-        content = store_content(git, root, seen, self._policy, place)
-        tree = write_tree(git, root, seen, content.entries, place)
-        staged = write_staged(git, root, seen, place)
+        seen = look(root, self._policy)
+        content = store_content(root, seen, self._policy, place)
+        tree = write_tree(root, seen, content.entries, place)
+        staged = write_staged(root, seen, place)
         parents = [commit for commit in (seen.head, staged) if commit is not None]
         parents += [commit for commit in dict.fromkeys(also) if commit not in parents]
         newest = next(iter(self.kept()), None)
@@ -88,7 +85,7 @@ class GitSnapshots:
                 return None
             if not commit:
                 facts = self._facts(root, seen, content, reason, staged=staged is not None)
-                commit = commit_tree(git, root, tree, parents, message_for(self._session_id, facts))
+                commit = commit_tree(root, tree, parents, message_for(self._session_id, facts))
             number = 1 if newest is None else newest.snapshot.number + 1
             if self._publish(root, number, commit):
                 return next(kept.snapshot for kept in self.kept() if kept.snapshot.number == number)
@@ -102,15 +99,15 @@ class GitSnapshots:
         """
         kept = self._get(number)
         if self._apart:
-            self._git(checkout, "fetch", *_FETCH, "--", str(self._home), kept.reference)
+            git(checkout, "fetch", *_FETCH, "--", str(self._home), kept.reference)
         with scratch(self._home, self._session_id) as place:
-            return put_back(self._git, checkout, kept, self._policy, place, overwrite=overwrite)
+            return put_back(checkout, kept, self._policy, place, overwrite=overwrite)
 
     def drop(self, number: int) -> None:
         """Forget a snapshot; one that is not there is no error."""
         reference = f"{self._prefix}{number}"
         with scratch(self._home, self._session_id):
-            self._git(self._home, f"--git-dir={self._home}", "update-ref", "-d", reference)
+            git(self._home, f"--git-dir={self._home}", "update-ref", "-d", reference)
 
     def tidy(self) -> None:
         """Remove what those left who were killed at snapshots, or told no by the disk, and nothing of who is at work.
@@ -133,7 +130,7 @@ class GitSnapshots:
 
     def _is_clean(self, root: Path, seen: Checkout, tree: str) -> bool:
         """Return whether nothing would be lost with a checkout whose only commit of interest is its ``HEAD``."""
-        if seen.branch is None or tree != tree_of(self._git, root, seen.head):
+        if seen.branch is None or tree != tree_of(root, seen.head):
             return False
         return not self._apart or self._has(str(seen.head))
 
@@ -141,7 +138,7 @@ class GitSnapshots:
         """Return whether a branch or tag of the home repository has a commit."""
         try:
             wanted = ("for-each-ref", "--count=1", f"--contains={commit}", "refs/heads", "refs/remotes", "refs/tags")
-            return bool(self._git.word(self._home, f"--git-dir={self._home}", *wanted))
+            return bool(word(self._home, f"--git-dir={self._home}", *wanted))
         except HookError:  # it does not even know it
             return False
 
@@ -149,7 +146,7 @@ class GitSnapshots:
         left_out = content.left_out[:_LISTED]
         if len(content.left_out) > _LISTED:
             left_out.append(f"and {len(content.left_out) - _LISTED} more")
-        if unfinished := under_way(self._git, root):
+        if unfinished := under_way(root):
             left_out.insert(0, f"{unfinished} is not finished: the files are kept, but not that")
         return {
             "reason": " ".join(reason.split())[:200],
@@ -167,7 +164,7 @@ class GitSnapshots:
         if self._apart:
             arguments = ["fetch", *_FETCH, "--", str(root), f"{commit}:{reference}"]
         try:
-            self._git(self._home, f"--git-dir={self._home}", *arguments)
+            git(self._home, f"--git-dir={self._home}", *arguments)
         except HookError:
             if any(kept.snapshot.number == number for kept in self.kept()):
                 return False

@@ -13,18 +13,18 @@ from typing import Final
 
 from rouser.errors import HookError
 from rouser.git_snapshots.checkout import index_of
-from rouser.git_snapshots.running import QuietGit
+from rouser.git_snapshots.running import git
 
 _NOTE: Final = "index-to-be"
 
 
-def stage(git: QuietGit, root: Path, commit: str, place: Path) -> None:
+def stage(root: Path, commit: str, place: Path) -> None:
     """Have what a commit has for the index of the checkout at ``root``, unless somebody at work has locked it.
 
     :param place: the directory of whoever works on snapshots, see :func:`rouser.git_snapshots.scratch.scratch`.
     :raises HookError: git fails, or the disk says no; the index is what it was.
     """
-    index = index_of(git, root)
+    index = index_of(root)
     fresh = index.with_name(f"{index.name}.{place.name}")
     try:
         (place / _NOTE).write_bytes(os.fsencode(fresh))

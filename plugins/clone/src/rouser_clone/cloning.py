@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from rouser import HookError
-from rouser_clone.git import GitFailedError, git
+from rouser import GitFailedError, HookError
+from rouser_clone.git import git
 from rouser_clone.places import Record, beside, write_record
 from rouser_clone.source import HEADS, Source
 

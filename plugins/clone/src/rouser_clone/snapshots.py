@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rouser import GitSnapshots, HookError, Session, Snapshot, SnapshotPolicy
-from rouser_clone.git import git, run
+from rouser_clone.git import git
 from rouser_clone.lifecycle import is_clone
 from rouser_clone.places import Record, read_record
 from rouser_clone.source import HEADS, find_source, is_repository
@@ -58,4 +58,4 @@ def _home(session: Session, path: Path | None, policy: SnapshotPolicy | None) ->
     record: Record | None = None if path is None else read_record(path)
     recorded = None if record is None else Path(record.source)
     home = recorded if recorded is not None and is_repository(recorded) else find_source(session.repository).common
-    return GitSnapshots(run, home, session.id, policy, apart=True)
+    return GitSnapshots(home, session.id, policy, apart=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rouser import HookError
-from rouser_clone.git import GitFailedError, answer, git
+from rouser import GitFailedError, HookError
+from rouser_clone.git import answer, git
 
 HEADS: Final = "refs/heads/"
 

@@ -6,11 +6,9 @@ import os
 from pathlib import Path
 from typing import Final
 
-from rouser import HookError, time_left
-from rouser_worktree.commands import GitFailedError
+from rouser import GitFailedError, GitTimeoutError, HookError, time_left
 from rouser_worktree.links import find_private, is_repository, read_link
 from rouser_worktree.locks import Held
-from rouser_worktree.process import GitTimeoutError
 from rouser_worktree.records import Record, forget
 from rouser_worktree.remains import clear, clear_locks
 from rouser_worktree.repository import Repository

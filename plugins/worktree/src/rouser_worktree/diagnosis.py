@@ -7,10 +7,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from rouser import Diagnosis, HookError
+from rouser import Diagnosis, HookError, require_git
 from rouser_worktree.links import read_link
 from rouser_worktree.records import read_record, recorded_paths
-from rouser_worktree.version import require_git
 
 
 def diagnose(base: Path) -> Iterator[Diagnosis]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rouser import HookError
-from rouser_worktree.commands import GitFailedError, ask, attempt, git
+from rouser import GitFailedError, HookError, require_git
+from rouser_worktree.commands import ask, git
 from rouser_worktree.links import is_repository
 from rouser_worktree.locks import Held
-from rouser_worktree.version import require_git
 
 if TYPE_CHECKING:
     from rouser_worktree.library import SupervisedGit
@@ -84,7 +83,12 @@ def find_repository(directory: Path) -> Repository:
     :raises HookError: there is no such directory, or no repository around it.
     """
     _require_directory(directory)
-    named = _in_repository(directory, "rev-parse", "--git-common-dir")
+    try:
+        named = git(directory, "rev-parse", "--git-common-dir")
+    except GitFailedError as error:
+        if "not a git repository" in error.errors:
+            raise HookError(f"{directory} is not in a git repository; run git init there, or name another") from error
+        raise
     common = (directory / named).resolve()
     if not is_repository(common):
         require_git()
@@ -95,12 +99,14 @@ def find_repository(directory: Path) -> Repository:
 def has_branch(directory: Path, branch: str) -> bool:
     """Return whether the repository that ``directory`` is in has a local branch of this name; raises like the above."""
     _require_directory(directory)
-    command = ["git", *_TIP, f"{HEADS}{branch}^{{commit}}"]
-    done = attempt(command, directory)
-    if done.status > 1:  # it is 1 if there is no such branch
+    try:
+        git(directory, *_TIP, f"{HEADS}{branch}^{{commit}}")
+    except GitFailedError as error:
+        if error.status == 1:
+            return False
         find_repository(directory)
-        raise GitFailedError(command, done)
-    return not done.status
+        raise
+    return True
 
 
 def check_branch_name(directory: Path, branch: str) -> None:
@@ -130,12 +136,3 @@ def resolve_base(directory: Path, base: str | None) -> str:
 def _require_directory(directory: Path) -> None:
     if not directory.is_dir():
         raise HookError(f"repository {directory} is not there: it was moved or deleted, or its disk is not mounted")
-
-
-def _in_repository(directory: Path, *arguments: str) -> str:
-    try:
-        return git(directory, *arguments).removesuffix("\n")
-    except GitFailedError as error:
-        if "not a git repository" in error.errors:
-            raise HookError(f"{directory} is not in a git repository; run git init there, or name another") from error
-        raise

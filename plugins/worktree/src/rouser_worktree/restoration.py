@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from rouser import HookError, Session
+from rouser import GitFailedError, HookError, Session
 from rouser_worktree.checkout import add, holds_something, remove_entry
-from rouser_worktree.commands import attempt, git
+from rouser_worktree.commands import git
 from rouser_worktree.links import find_private, is_repository, points_nowhere, read_link, write_link
 from rouser_worktree.locks import claiming, making
 from rouser_worktree.marks import filling, is_filling, is_made
@@ -120,7 +121,8 @@ def _is_barely_begun(path: Path) -> bool:
 def _complete(repository: Repository, private: Path, path: Path) -> None:
     """Write the files that are missing where somebody was killed, over nothing that is there."""
     if (private / "index").exists():
-        attempt(["git", *_CHECKOUT], path, repository.held)  # complains of files that were changed
+        with suppress(GitFailedError):  # it complains of files that were changed
+            git(path, *_CHECKOUT, held=repository.held)
     else:  # git writes it last, so it was killed at the first checkout, and there is nobody's work
         git(path, "read-tree", "HEAD", held=repository.held)
         git(path, *_CHECKOUT, "--force", held=repository.held)

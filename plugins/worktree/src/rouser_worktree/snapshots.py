@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rouser import GitSnapshots, HookError, Session, Snapshot, SnapshotPolicy
@@ -57,20 +57,13 @@ def snapshots_of(session: Session) -> GitSnapshots:
         return snapshots_in(Path(record.repository), session.id)
     if not session.repository.is_dir():
         raise HookError(f"repository {session.repository} is not there: it was moved or deleted")
-    named = run_git(session.repository, ("rev-parse", "--git-common-dir")).rstrip(b"\n")
-    return snapshots_in((session.repository / os.fsdecode(named)).resolve(), session.id)
-
-
-def run_git(
-    directory: Path, arguments: tuple[str, ...], stdin: bytes = b"", variables: Mapping[str, str] | None = None
-) -> bytes:
-    """Run git as :class:`rouser.GitSnapshots` wants it run; raises like :func:`~rouser_worktree.commands.git`."""
-    return os.fsencode(git(directory, *arguments, stdin=stdin, variables=variables))
+    named = git(session.repository, "rev-parse", "--git-common-dir")
+    return snapshots_in((session.repository / named).resolve(), session.id)
 
 
 def snapshots_in(common: Path, session_id: str, policy: SnapshotPolicy | None = None) -> GitSnapshots:
     """Return a session's snapshots in the repository whose common directory is ``common``."""
-    return GitSnapshots(run_git, common, session_id, policy)
+    return GitSnapshots(common, session_id, policy)
 
 
 def _mended(path: Path, repository: Path | None) -> Link | None:
