@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -222,6 +223,43 @@ def test_configuration_of_the_user_does_not_matter(world, eventually):
     world.runtime.runtime_destroy(handle)
     assert not world.runtime.runtime_is_alive(handle)
     assert world.sessions() == []
+
+
+BEFORE = ("split-window -b cat", "new-window -b cat", "split-window -fb cat ; new-window cat")
+RENAMED = "rename-session 'proj/#{session_name}#{session_id}'"
+
+
+@pytest.mark.parametrize("hook", [*BEFORE, RENAMED, f"{RENAMED} ; {BEFORE[0]}"])
+@pytest.mark.parametrize("together", [1, 3])
+def test_the_agents_pane_is_known_from_those_that_hooks_of_the_users_make(world, eventually, hook, together):
+    """Words for the agent must never reach a shell of the user's, and no agent may be forgotten."""
+    (world.directory / ".tmux.conf").write_text(f'set-hook -g after-new-session "{hook}"\n')
+    outs = [world.directory / f"out{number}" for number in range(together)]
+    command = "echo ready; read line; echo $line > {}; exec cat"
+    with ThreadPoolExecutor(together) as pool:
+        create = [pool.submit(world.create, ["sh", "-c", command.format(out)], f"n-{out.name}") for out in outs]
+        handles = [future.result() for future in create]
+    for handle, out in zip(handles, outs, strict=True):
+        assert world.runtime.runtime_is_alive(handle)
+        eventually(lambda handle=handle: world.runtime.runtime_get_output(handle, 5) == "ready")
+        world.runtime.runtime_send_message(handle, out.name)
+        eventually(lambda out=out: out.exists() and out.read_text() == f"{out.name}\n")
+    marked = world.tmux("list-panes", "-a", "-f", "#{@rouser_runtime}", "-F", "#{pane_pid} #{@rouser_pid}")
+    agents = [Handle.parse(handle).agent.pid for handle in handles]
+    assert sorted(marked) == sorted(f"{pid} {pid}" for pid in agents)
+    for handle in handles:
+        world.runtime.runtime_destroy(handle)
+    assert world.sessions() == []
+    assert not any(Handle.parse(handle).agent.runs() for handle in handles)
+
+
+def test_an_agent_whose_session_a_hook_ends_is_an_error_and_ends(world):
+    (world.directory / ".tmux.conf").write_text('set-hook -g after-new-session "kill-session"\nset -s exit-empty off\n')
+    with pytest.raises(HookError, match="do hooks in"):
+        world.create(["sleep", "1000"])
+    world.end_later(world.server_pid())
+    assert world.sessions() == []
+    assert not list(world.launch_files.iterdir())
 
 
 def test_global_options_stay_as_they_are(world):

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from rouser import HookError
-from rouser_tmux import creation, panes
+from rouser_tmux import opening, panes
 from rouser_tmux.client import Server
 from rouser_tmux.handle import Handle
 
@@ -24,20 +24,21 @@ def clients(monkeypatch):
     return seen
 
 
-def wanted(world, make_session, name, token):
+def wanted(world, make_session, name, token, cwd=None):
     path = world.directory / f"{token}.sh"
     path.write_text("exec cat\n")
-    return creation._Creation(token, name, creation._commands(token, make_session(), name, world.directory, path))
+    return opening.Wanted(token, make_session().id, name, cwd or world.directory, ["/bin/sh", str(path)])
 
 
 class TestCreation:
     def test_many_at_once_take_one_client_and_need_no_server_before(self, world, make_session, clients):
         tokens = [f"{number:016x}" for number in range(5)]
-        outcomes = creation._create_together(
+        outcomes = opening.open_together(
             Server(("-S", str(world.socket))), [wanted(world, make_session, f"n{token[-1]}", token) for token in tokens]
         )
         world.end_later(world.server_pid())
-        assert all(creation.parse_created(outcome) for outcome in outcomes)
+        assert [opening.Opened.parse(line).token for line, _ in outcomes] == tokens
+        assert all(is_marked for _, is_marked in outcomes)
         assert len(clients) == 1
         assert world.sessions() == ["n0", "n1", "n2", "n3", "n4"]
         marks = world.tmux("list-panes", "-a", "-F", "#{@rouser_runtime} #{@rouser_home} #{remain-on-exit}")
@@ -46,31 +47,29 @@ class TestCreation:
     def test_a_name_that_is_taken_fails_alone(self, world, make_session):
         world.start_foreign("taken")
         names = {"0" * 16: "before", "1" * 16: "taken", "2" * 16: "behind"}
-        outcomes = creation._create_together(
+        outcomes = opening.open_together(
             Server(("-S", str(world.socket))), [wanted(world, make_session, names[token], token) for token in names]
         )
-        assert [isinstance(outcome, str) for outcome in outcomes] == [True, False, True]
+        assert [isinstance(outcome, tuple) for outcome in outcomes] == [True, False, True]
         assert outcomes[1].reason == "duplicate session: taken"
         assert world.sessions() == ["before", "behind", "taken"]
 
-    def test_one_that_cannot_be_marked_is_not_taken_for_created(self, world, make_session):
+    @pytest.mark.parametrize("count", [1, 2])
+    def test_one_that_could_not_be_marked_is_told_from_the_others(self, world, make_session, count):
         world.start_foreign("other")
-        good, bad = (wanted(world, make_session, name, token) for name, token in (("a", "0" * 16), ("b", "1" * 16)))
-        bad.commands[2][-2] = "@"  # no name of an option
-        bad.commands[2][0] = "set-optio-n"
-        outcomes = creation._create_together(Server(("-S", str(world.socket))), [good, bad])
-        assert isinstance(outcomes[1], HookError)
+        world.tmux("set-hook", "-g", "after-new-session", "if -F '#{m:b*,#{session_name}}' 'rename-session else'")
+        pair = [wanted(world, make_session, name, f"{number:016x}") for number, name in enumerate("ab")][-count:]
+        outcomes = opening.open_together(Server(("-S", str(world.socket))), pair)
+        assert [is_marked for _, is_marked in outcomes] == [True, False][-count:]
 
     @pytest.mark.parametrize("name", ["it's", "a b", "$HOME", "~", "#x", ";", "a;", "\\", '"', "new\nline", "{", "%if"])
     def test_any_directory_is_one_argument(self, world, make_session, eventually, name):
         place = world.directory / name
         place.mkdir()
-        pair = [wanted(world, make_session, f"n{number}", f"{number:016x}") for number in range(2)]
-        for each in pair:
-            each.commands[0][each.commands[0].index("-c") + 1] = str(place).replace("#", "##")
-        outcomes = creation._create_together(Server(("-S", str(world.socket))), pair)
+        pair = [wanted(world, make_session, f"n{number}", f"{number:016x}", place) for number in range(2)]
+        outcomes = opening.open_together(Server(("-S", str(world.socket))), pair)
         world.end_later(world.server_pid())
-        assert all(isinstance(outcome, str) for outcome in outcomes)
+        assert all(is_marked for _, is_marked in outcomes)
         shown = ("display-message", "-p", "-t", "=n1:", "#{pane_current_path}")
         eventually(lambda: world.tmux(*shown) == str(place).split("\n"))  # the pane's process goes there by itself
 

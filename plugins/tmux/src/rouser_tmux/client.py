@@ -42,11 +42,13 @@ class TmuxError(HookError):
     """A server answered a command with an error, or could not be asked.
 
     :ivar reason: what tmux said, one line.
+    :ivar printed: what the commands before that one printed.
     """
 
-    def __init__(self, message: str, reason: str = "") -> None:
+    def __init__(self, message: str, reason: str = "", printed: str = "") -> None:
         super().__init__(message)
         self.reason = reason
+        self.printed = printed
 
 
 class NoServerError(TmuxError):
@@ -95,7 +97,7 @@ class Server(NamedTuple):
             meanwhile=meanwhile,
         )
         if status or errors.startswith(_NO_SOCKET):
-            raise self._failure(errors.decode(errors="replace"))
+            raise self._failure(errors.decode(errors="replace"), output)
         _running.add(self)
         return output
 
@@ -112,7 +114,7 @@ class Server(NamedTuple):
         :raises ServerExitingError: the server exited meanwhile; some lines may have been run.
         :raises TmuxError: the server does not answer in time.
         """
-        text = "".join(" ; ".join(" ".join(map(_quoted, command)) for command in line) + "\n" for line in lines)
+        text = "".join(script_of(line) + "\n" for line in lines)
         status, output, errors = self._client(
             [*(["start-server", ";"] if start else []), "source-file", "-"],
             text.encode(errors="surrogateescape"),
@@ -172,13 +174,13 @@ class Server(NamedTuple):
                     raise
                 time.sleep(_RETRY_SECONDS)
 
-    def _failure(self, stderr: str) -> Exception:
+    def _failure(self, stderr: str, printed: str = "") -> Exception:
         reason = " ".join(stderr.split())
         if re.match(_GONE, reason):
             return NoServerError(f"there is no {self}: {reason}", reason)
         if reason.startswith(_EXITING):
             return ServerExitingError(f"the {self} exited while it was being asked ({reason}); try again", reason)
-        return TmuxError(f"the {self} refused: {reason or 'no reason given'}", reason)
+        return TmuxError(f"the {self} refused: {reason or 'no reason given'}", reason, printed)
 
 
 _running: Final[set[Server]] = set()  # those that have answered this process
@@ -197,6 +199,11 @@ def _chain(commands: Sequence[Sequence[str]]) -> list[str]:
             argv.append(";")
         argv += [f"{argument[:-1]}\\;" if argument.endswith(";") else argument for argument in command]
     return argv
+
+
+def script_of(commands: Sequence[Sequence[str]]) -> str:
+    """Return commands as one argument of those of tmux that run others."""
+    return " ; ".join(" ".join(map(_quoted, command)) for command in commands)
 
 
 def _quoted(argument: str) -> str:

@@ -1,19 +1,19 @@
 """Create the tmux session of an agent, and make sure that the agent was started in it."""
 
 import contextlib
-import functools
 import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from rouser import RUNTIME_VARIABLE, HookError, Session, Together, is_valid_name, time_left
+from rouser import RUNTIME_VARIABLE, HookError, Session, is_valid_name, time_left
 from rouser_tmux import inherited, launch, processes
-from rouser_tmux.client import NoServerError, Server, ServerExitingError, TmuxError
+from rouser_tmux.client import NoServerError, Server, ServerExitingError
 from rouser_tmux.destruction import destroy, kill
-from rouser_tmux.handle import Handle, is_pid, is_token
-from rouser_tmux.panes import HOME, NAME, PID, RUNTIME, SESSION, Pane, expect_at_home, find, list_panes
+from rouser_tmux.handle import Handle
+from rouser_tmux.opening import CLEANUP_SHARE, NameTakenError, open_session
+from rouser_tmux.panes import Pane, expect_at_home, find, list_panes
 from rouser_tmux.processes import Process
 from rouser_tmux.screen import last_lines
 
@@ -23,10 +23,6 @@ _FIRST_PAUSE: Final = 0.0003  # the shell is mostly done by then
 _LONGEST_PAUSE: Final = 0.02
 _RETRY_SECONDS: Final = 0.01
 _EXITING_SECONDS: Final = 4.0  # for how long a server may take to exit, once it was told to
-_CLEANUP_SHARE: Final = 0.2  # of the time that is left, kept back to undo what did not succeed
-_CREATED: Final = "#{pane_pid} #{pid} #{socket_path}"
-_DONE: Final = "done"
-_MOST_TOGETHER: Final = 16  # a server does nothing else meanwhile, 3 ms for each
 
 
 def create(
@@ -72,120 +68,14 @@ def _attempt(
 
 
 def _new_session(server: Server, token: str, session: Session, *, name: str, cwd: Path, path: Path) -> Handle:
-    commands = _commands(token, session, name, cwd, path)
     try:
-        printed = _creations(server).ask(_Creation(token, name, commands))
-    except TimeoutError as error:
-        raise HookError(f"the {server} is busy with others: {error}; try again") from None
-    except (ServerExitingError, NoServerError):
-        raise
-    except TmuxError as error:
-        if error.reason == f"duplicate session: {name}":
-            if _removed_remains(server, session, name):
-                return _new_session(server, token, session, name=name, cwd=cwd, path=path)
-            raise HookError(_taken(server, name)) from None
-        with contextlib.suppress(HookError):
-            kill(server, token, list_panes(server, f"#{{==:#{{{HOME}}},{token}}}", time_left() / 2))
-        raise
-    created = parse_created(printed)
-    if created is None:
-        raise HookError(f"tmux answered {printed[:80]!r} to new-session; is another program called tmux?")
-    server_process, agent = (Process.identify(int(pid)) for pid in (created.server, created.pane))
+        created = open_session(server, token, session.id, name=name, cwd=cwd, command=launch.argv(path))
+    except NameTakenError:
+        if _removed_remains(server, session, name):
+            return _new_session(server, token, session, name=name, cwd=cwd, path=path)
+        raise HookError(_taken(server, name)) from None
+    server_process, agent = (Process.identify(pid) for pid in (created.server_pid, created.pid))
     return Handle(token, session.id, name, server_process, agent, created.socket)
-
-
-class _Created(NamedTuple):
-    """What ``new-session`` prints: the pids of the pane's process and of the server, and the server's socket."""
-
-    pane: str
-    server: str
-    socket: str
-
-
-def parse_created(printed: str) -> _Created | None:
-    """Return what a line says of a new session that ``new-session`` printed; None: it is none of these lines."""
-    token, *rest = printed.split(" ", 3)
-    if len(rest) != len(_Created._fields) or not is_token(token):
-        return None
-    created = _Created(*rest)
-    is_sound = is_pid(created.pane) and is_pid(created.server) and created.socket and "\n" not in created.socket
-    return created if is_sound else None
-
-
-class _Creation(NamedTuple):
-    """A tmux session to be created: its mark, its name, and the chain of commands that makes it."""
-
-    token: str
-    name: str
-    commands: Sequence[Sequence[str]]
-
-
-@functools.cache
-def _creations(server: Server) -> Together[_Creation, str]:
-    """Return what makes one client of the creations that are wanted at the same time."""
-    return Together(functools.partial(_create_together, server), most=_MOST_TOGETHER)
-
-
-def _create_together(server: Server, creations: Sequence[_Creation]) -> list[str | BaseException]:
-    """Return for each what its ``new-session`` printed, or what went wrong with it."""
-    seconds = time_left() * (1 - _CLEANUP_SHARE)
-    if len(creations) == 1:
-        asked = [] if inherited.known(server) else [inherited.ASK]
-        created, _, environment = server.run(*creations[0].commands, *asked, timeout=seconds).partition("\n")
-        if asked and (found := parse_created(created)):
-            inherited.learn(server, found.socket, found.server, environment)
-        return [created]
-    # The last command of each line tells that none before it has failed.
-    lines = [
-        [*creation.commands, ["display-message", "-p", "-t", f"={creation.name}:", f"{creation.token} {_DONE}"]]
-        for creation in creations
-    ]
-    printed, errors = server.script(lines, seconds, start=True)
-    said: dict[str, list[str]] = {}
-    for line in printed.split("\n"):
-        token, _, rest = line.partition(" ")
-        said.setdefault(token, []).append(rest)
-    return [_outcome(server, creation, said.get(creation.token, []), errors) for creation in creations]
-
-
-def _outcome(server: Server, creation: _Creation, said: list[str], errors: str) -> str | BaseException:
-    if said[1:] == [_DONE]:
-        return f"{creation.token} {said[0]}"
-    duplicate = f"duplicate session: {creation.name}"
-    if not said and duplicate in errors.splitlines():
-        return TmuxError(f"the {server} refused: {duplicate}", duplicate)
-    reason = " ".join(errors.split()) or "no reason given"
-    return TmuxError(f"the {server} refused to create {creation.name}, or to mark it: {reason}", reason)
-
-
-def _commands(token: str, session: Session, name: str, cwd: Path, path: Path) -> list[list[str]]:
-    """Return one chain, which tmux runs without looking at its panes in between.
-
-    So not even an agent that exits at once is gone before its pane is marked and told to remain.
-    """
-    # Hooks of the user's may have split the window already, which makes the new pane the active one.
-    pane = f"={name}:^.{{top-left}}"
-    directory = str(cwd).replace("#", "##")
-    create_it = [
-        "new-session",
-        "-d",
-        "-P",
-        "-F",
-        f"{token} {_CREATED}",
-        "-s",
-        name,
-        "-c",
-        directory,
-        *launch.argv(path),
-    ]
-    marks = {RUNTIME: token, SESSION: session.id, NAME: name, "remain-on-exit": "on"}
-    return [
-        create_it,
-        *(["set-option", "-p", "-t", pane, option, value] for option, value in marks.items()),
-        ["set-option", "-p", "-F", "-t", pane, PID, "#{pane_pid}"],
-        ["set-option", "-t", f"={name}:", HOME, token],
-        ["set-option", "-t", f"={name}:", "destroy-unattached", "off"],
-    ]
 
 
 def _removed_remains(server: Server, session: Session, name: str) -> bool:
@@ -218,7 +108,7 @@ def _wait_for_start(handle: Handle, path: Path) -> None:
 
     :raises HookError: it has not, and why.
     """
-    give_up = time.monotonic() + min(_START_SECONDS, time_left() * (1 - _CLEANUP_SHARE))
+    give_up = time.monotonic() + min(_START_SECONDS, time_left() * (1 - CLEANUP_SHARE))
     pause = _FIRST_PAUSE
     while launch.is_pending(path, handle.agent.pid):
         if processes.are_visible() and not handle.agent.runs():
