@@ -24,6 +24,14 @@ def test_one_that_raises_harms_no_other():
     assert (first, str(second), third) == (1, "broken", 3)
 
 
+def test_one_that_exits_harms_no_other():
+    def leave():
+        raise SystemExit(3)
+
+    first, second, third = call_each_within(5, [lambda: 1, leave, lambda: 3])
+    assert (first, type(second), third) == (1, SystemExit, 3)
+
+
 def test_one_that_hangs_costs_its_own_deadline_only_and_the_rest_are_made():
     over = threading.Event()
     begun = time.monotonic()

@@ -378,6 +378,19 @@ class TestBlame:
         with pytest.raises(PluginCallError, match="_WordlessError: its text cannot be had"):
             Agent(stage.host, "agent").environment(stage.add())
 
+    @pytest.mark.parametrize("kind", [Exception, HookError])
+    @pytest.mark.parametrize("raised", [RuntimeError, SystemExit, KeyboardInterrupt])
+    def test_an_error_whose_words_are_an_error_themselves(
+        self, stage: Stage, kind: type[Exception], raised: type[BaseException]
+    ) -> None:
+        def text(_: BaseException) -> str:
+            raise raised
+
+        error = type("MuteError", (kind,), {"__str__": text})
+        stage.journal.before["agent_environment"] = raiser(error())
+        with pytest.raises(PluginCallError, match="agent failed in agent_environment: MuteError: its text cannot be"):
+            Agent(stage.host, "agent").environment(stage.add())
+
     def test_an_error_with_too_many_words(self, stage: Stage) -> None:
         stage.journal.before["agent_environment"] = raiser(RuntimeError("x" * 10_000_000))
         with pytest.raises(PluginCallError) as caught:

@@ -1,12 +1,14 @@
 """Restoring several sessions: several at a time, none stopped by another's failure."""
 
 import threading
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from support.stage import Stage, at_first, intent, raiser
 from support.waiting import wait_for
 
-from rouser import HookError, SessionNotFoundError, SessionNotRestorableError, SessionStatus
+from rouser import HookError, Session, SessionNotFoundError, SessionNotRestorableError, SessionStatus
 from rouser.liveness import view_all
 from rouser.restore_many import RestoreMany, Target, died
 
@@ -112,6 +114,44 @@ def test_a_plugin_that_exits_fails_one_restore_only(stage: Stage) -> None:
     stage.journal.before["runtime_create"] = at_first(raiser(SystemExit(1)), raiser(KeyboardInterrupt()))
     results = list(many(stage, [Target(text=stage.add().id) for _ in range(4)], jobs=1).run())
     assert [result.error is None for result in results] == [False, False, True, True]
+
+
+def test_what_nobody_expects_fails_one_restore_only(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    targets = [Target(text=stage.add().id) for _ in range(3)]
+    update, bad = stage.store.update, targets[1].text
+
+    def broken(session: Session, event: str, detail: Mapping[str, Any] | None = None) -> Session:
+        if session.id == bad:
+            raise ValueError("nobody expects this")
+        return update(session, event, detail)
+
+    monkeypatch.setattr(stage.store, "update", broken)
+    results = {result.text: result for result in many(stage, targets).run()}
+    assert [results[target.text].error is None for target in targets] == [True, False, True]
+    error = results[bad].error
+    assert (error.kind, error.exit_code) == ("internal", 70)
+    assert str(error).startswith("ValueError: nobody expects this (this is a defect of rouser")
+    assert isinstance(error.__cause__, ValueError)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_only_looked_when_it_was_stopped_changes_nothing_any_more(stage: Stage, jobs: int) -> None:
+    looking, go_on = threading.Semaphore(0), threading.Event()
+
+    def look() -> None:
+        looking.release()
+        go_on.wait(30)
+
+    stage.journal.before["runtime_is_alive"] = look
+    batch = many(stage, [Target(text=stage.add().id) for _ in range(2)], jobs=jobs)
+    threading.Thread(target=lambda: list(batch.run()), daemon=True).start()
+    for _ in range(jobs):
+        assert looking.acquire(timeout=30)
+    assert list(batch.stop(0.1)) == []
+    go_on.set()
+    wait_for(lambda: not batch.under_way, "all have ended")
+    assert stage.journal.changes == []
+    assert list(batch.stop(0.1)) == []
 
 
 def test_stopping_finishes_what_has_begun_and_begins_no_more(stage: Stage) -> None:

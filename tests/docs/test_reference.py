@@ -14,7 +14,6 @@ import rouser
 from rouser import errors
 from rouser.cli.app import COMMANDS, cli
 from rouser.cli.fields import FIELDS
-from rouser.cli.program import INTERNAL_ERROR, INTERRUPTED
 from rouser.config import Config, load_config
 from rouser.errors import RouserError
 from rouser.models import ActivityState, Evidence, PromptState, SessionStatus
@@ -79,7 +78,7 @@ def error_classes() -> list[type[RouserError]]:
 
 
 def known_codes() -> list[int]:
-    return [0, 1, 2, INTERNAL_ERROR, INTERRUPTED, *(error.exit_code for error in error_classes())]
+    return [0, 1, 2, *(error.exit_code for error in error_classes())]
 
 
 def test_the_exit_codes_are_those_of_the_error_classes():
@@ -91,7 +90,7 @@ def test_the_exit_codes_are_those_of_the_error_classes():
 
 def test_the_exit_codes_page_knows_the_codes_that_no_class_has():
     rows = [row for row in table_rows(DOCS / "exit-codes.md", "Code") if len(row) == 3]
-    assert [int(row[0]) for row in rows] == [0, 1, click.UsageError.exit_code, INTERNAL_ERROR, INTERRUPTED]
+    assert [int(row[0]) for row in rows] == [0, 1, click.UsageError.exit_code]
 
 
 def test_the_configuration_page_has_every_key_with_its_default_and_variable():

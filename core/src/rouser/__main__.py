@@ -12,6 +12,7 @@ import os
 import sys
 
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
+_EXIT_SECONDS = 2.0
 
 
 def main() -> None:
@@ -28,10 +29,20 @@ def main() -> None:
         code = ended.code
     else:
         code = 0
-    atexit._run_exitfuncs()  # noqa: SLF001 - what os._exit() leaves out, plugins may count on
+    if atexit._ncallbacks():  # noqa: SLF001 - what os._exit() leaves out, plugins may count on
+        _run_exit_functions()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _run_exit_functions() -> None:
+    """Run what was registered with ``atexit``, which may wait for a child that hangs, and not for longer than that."""
+    import threading
+
+    thread = threading.Thread(target=atexit._run_exitfuncs, name="rouser-exit", daemon=True)  # noqa: SLF001
+    thread.start()
+    thread.join(_EXIT_SECONDS)
 
 
 def _open_closed_streams() -> None:

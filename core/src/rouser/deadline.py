@@ -233,15 +233,15 @@ class _Each(Generic[T]):
         self._guard = threading.Lock()
         self._begun = time.monotonic()
         self._abandoned = False
-        self.outcomes: list[T | Exception] = []
+        self.outcomes: list[T | BaseException] = []
 
     def run(self) -> None:
         for function in self._functions:
             set_deadline(self._seconds)
-            outcome: T | Exception
+            outcome: T | BaseException
             try:
                 outcome = function()
-            except Exception as error:
+            except BaseException as error:  # one that got away would end all others unmade
                 outcome = error
             with self._guard:
                 if self._abandoned:
@@ -257,14 +257,14 @@ class _Each(Generic[T]):
             return seconds
 
 
-def call_each_within(seconds: float, functions: Sequence[Callable[[], T]]) -> list[T | Exception]:
+def call_each_within(seconds: float, functions: Sequence[Callable[[], T]]) -> list[T | BaseException]:
     """Call many functions, one after another, each with a deadline of its own, for the price of one thread.
 
     :param seconds: how long to wait for each, more than 0.
-    :param functions: what to call; they raise nothing but an ``Exception``.
+    :param functions: what to call.
     :returns: for each what it returned or raised, or :class:`DeadlineExceededError`.
     """
-    outcomes: list[T | Exception] = []
+    outcomes: list[T | BaseException] = []
     if _own.scheduler is not None:
         return [_tried(seconds, function) for function in functions]
     while len(outcomes) < len(functions):
@@ -283,7 +283,7 @@ def call_each_within(seconds: float, functions: Sequence[Callable[[], T]]) -> li
     return outcomes
 
 
-def _tried(seconds: float, function: Callable[[], T]) -> T | Exception:
+def _tried(seconds: float, function: Callable[[], T]) -> T | BaseException:
     try:
         return call_within(seconds, function)
     except Exception as error:

@@ -20,6 +20,32 @@ class RouserError(Exception):
     exit_code: ClassVar[int] = 1
 
 
+class InternalError(RouserError):
+    """A defect of rouser's own, met while it worked on one of many, which is no reason to leave out the others."""
+
+    kind = "internal"
+    exit_code = 70
+
+    @classmethod
+    def of(cls, error: BaseException) -> InternalError:
+        """Return ``error``, which nobody raised on purpose, as one line that says what to do with it."""
+        try:
+            text = " ".join(str(error).split())
+        except Exception:
+            text = "its text cannot be had"
+        hint = "this is a defect of rouser; run it again with --debug and report the traceback"
+        made = cls(f"{type(error).__name__}: {text} ({hint})")
+        made.__cause__ = error
+        return made
+
+
+class InterruptedRestoreError(RouserError):
+    """A restore of several was interrupted before this one was done."""
+
+    kind = "interrupted"
+    exit_code = 130
+
+
 class ConfigError(RouserError):
     """A configuration file, environment variable or option holds something unusable."""
 

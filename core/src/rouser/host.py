@@ -263,12 +263,13 @@ class Host:
             # In here, a KeyboardInterrupt is the plugin's own: Ctrl-C reaches the main thread alone.
             try:
                 return _read(caller(**arguments))
-            except HookError as error:
-                raise PluginCallError(f"{plugin_name}: {error}", plugin_name, hook_name) from error
             except BaseException as error:
-                raise PluginCallError(
-                    f"{plugin_name} failed in {hook_name}: {describe(error)}", plugin_name, hook_name
-                ) from error
+                try:
+                    said = f"{plugin_name}: {error}" if isinstance(error, HookError) else ""
+                except BaseException:  # whatever its own text raises
+                    said = ""
+                said = said or f"{plugin_name} failed in {hook_name}: {describe(error)}"
+                raise PluginCallError(said, plugin_name, hook_name) from error
 
         return called
 

@@ -124,7 +124,7 @@ def describe(error: BaseException) -> str:
     """Return an exception as one line of at most 2,000 characters: its type, and its text without line breaks."""
     try:
         text = " ".join(str(error).split())
-    except Exception:
+    except BaseException:  # SystemExit would be taken for the end of the command
         text = "its text cannot be had"
     if len(text) > _LONGEST_TEXT:
         text = f"{text[:_LONGEST_TEXT]}…"

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from rouser.config import Config
 from rouser.deadline import slices
-from rouser.errors import RouserError
+from rouser.errors import InternalError, InterruptedRestoreError, RouserError
 from rouser.host import Host
 from rouser.liveness import SessionView, died_unasked, is_over
 from rouser.models import RestoreOutcome
@@ -88,6 +88,7 @@ class RestoreMany:
         self._changing: Final[dict[str, None]] = {}
         self._under_way: Final[dict[str, float]] = {}
         self._reported = 0
+        self._stopped = False
 
     def run(self) -> Iterator[Result]:
         """Yield each result as it comes in, in the order in which they finish."""
@@ -104,6 +105,7 @@ class RestoreMany:
         :param seconds: how long to wait at most; what is under way then is in :attr:`unfinished`.
         """
         with self._guard:
+            self._stopped = True
             self._waiting.clear()
         give_up = time.monotonic() + seconds
         while self.unfinished or self._finished:
@@ -153,6 +155,8 @@ class RestoreMany:
 
     def _change(self, text: str) -> None:
         with self._guard:
+            if self._stopped:
+                raise InterruptedRestoreError(f"{text[:8]}: interrupted; nothing was changed")
             self._changing[text] = None
 
     def _take(self) -> Target | None:
@@ -181,7 +185,9 @@ class RestoreMany:
 
     def _restore(self, target: Target) -> None:
         try:
-            self._finish(self._one(target))
+            result = self._one(target)
+            if not isinstance(result.error, InterruptedRestoreError):  # nobody waits for what has changed nothing
+                self._finish(result)
         except BaseException as error:  # as above
             self._finish(error)
         finally:
@@ -193,6 +199,8 @@ class RestoreMany:
             outcome = self._outcome(target)
         except RouserError as error:
             return Result(text=target.text, error=error)
+        except Exception as error:
+            return Result(text=target.text, error=InternalError.of(error))
         return Result(text=target.text, outcome=outcome)
 
     def _outcome(self, target: Target) -> RestoreOutcome:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rouser.cli.fields import FIELDS, session_fields
 from rouser.cli.output import say, write_json
-from rouser.errors import PartialFailureError, RouserError
+from rouser.errors import InternalError, PartialFailureError, RouserError
 from rouser.models import Session
 
 
@@ -33,12 +33,13 @@ def for_each(
     for text, found in _each(list(dict.fromkeys(texts)), action, jobs):
         try:
             session = found()
-        except RouserError as error:
+        except Exception as raised:
+            error = raised if isinstance(raised, RouserError) else InternalError.of(raised)
             failures.append(error)
             failed = {"kind": error.kind, "message": str(error)}
             objects.append({**dict.fromkeys(FIELDS), "id": text, "error": failed})
             if len(texts) == 1 and not as_json:
-                raise
+                raise error from error.__cause__
             say(f"error: {error}")
         else:
             objects.append({**session_fields(session, alive=alive(session)), "error": None})

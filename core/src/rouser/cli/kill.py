@@ -22,7 +22,7 @@ def command(sessions: tuple[str, ...], as_json: bool) -> None:
     Once the agents have ended, a snapshot of the uncommitted work of each is taken.
     """
     from rouser.cli.batch import for_each
-    from rouser.cli.state import opened
+    from rouser.cli.state import opened, outlive_terminal
     from rouser.control import kill
 
     killed: list[Session] = []
@@ -31,6 +31,7 @@ def command(sessions: tuple[str, ...], as_json: bool) -> None:
         killed.append(kill(state.host, state.store, text))
         return killed[-1]
 
+    outlive_terminal()
     with opened() as state:
         try:
             code = for_each(sessions, end, done="killed", as_json=as_json, jobs=state.config.jobs)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final, TextIO
 
 _stdout = 1
+_stderr: TextIO | None = None
 _GAP: Final = 2
 _LEAST_WIDTH: Final = 12
 
@@ -28,6 +30,12 @@ def reserve_stdout() -> None:
         sys.stdout.flush()
         _stdout = os.dup(1)
         os.dup2(2, 1)
+
+
+def keep_stderr() -> None:
+    """Have :func:`say` write to what is standard error now, whatever a plugin puts in its place for a while."""
+    global _stderr  # noqa: PLW0603 - as above
+    _stderr = sys.stderr
 
 
 def write_json(document: Any) -> None:
@@ -57,8 +65,9 @@ def say(text: str) -> None:
 
 
 def tell(text: str) -> None:
-    """Write lines to standard error as they are."""
-    _write(sys.stderr, text)
+    """Write lines to standard error as they are; what is done must not stop because nobody can read of it."""
+    with suppress(OSError):
+        _write(_stderr or sys.stderr, text)
 
 
 def _write(stream: TextIO | None, text: str) -> None:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from contextlib import suppress
+from types import FrameType
 from typing import Final, NoReturn
 
 from rouser.cli.direct import direct_call
-from rouser.cli.output import printable, printable_lines, reserve_stdout, tell, write_json
+from rouser.cli.output import keep_stderr, printable, printable_lines, reserve_stdout, tell, write_json
 
 INTERRUPTED: Final = 130
-INTERNAL_ERROR: Final = 70
+_POSTPONED_SECONDS: Final = 0.005
 
 
 def main() -> None:
     """Run the command line and exit with the code that docs/exit-codes.md gives."""
     arguments = sys.argv[1:]
     as_json = _wants_json(arguments)
+    keep_stderr()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, as in the background
+        signal.signal(signal.SIGINT, _interrupt)
     if as_json:
         reserve_stdout()
     try:
@@ -34,6 +39,18 @@ def main() -> None:
             raise
         code = _report(error, as_json=as_json)
     _leave(code if isinstance(code, int) else 0)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Raise :class:`KeyboardInterrupt`, but not amid an import, which would be left half done, with its locks held."""
+    above = frame
+    while above is not None:
+        if above.f_code.co_filename.startswith("<frozen importlib"):
+            signal.signal(signal.SIGALRM, _interrupt)
+            signal.setitimer(signal.ITIMER_REAL, _POSTPONED_SECONDS)
+            return
+        above = above.f_back
+    signal.default_int_handler(number, frame)
 
 
 def _run(arguments: list[str]) -> object:
@@ -87,16 +104,15 @@ def _describe(error: BaseException) -> tuple[str, str, int]:
         return _describe_interrupt(error)
     if "click" in sys.modules and (described := _describe_of_click(error)) is not None:
         return described
-    from rouser.errors import RouserError
+    from rouser.errors import InternalError, RouserError
 
-    text = printable(" ".join(str(error).split()))
     if isinstance(error, RouserError):
-        return error.kind, text, error.exit_code
+        return error.kind, printable(" ".join(str(error).split())), error.exit_code
     if isinstance(error, OSError) and error.strerror:
         place = printable(str(error.filename)) if error.filename is not None else "the operating system"
         return RouserError.kind, f"{place}: {error.strerror}. See that the disk is in order.", RouserError.exit_code
-    hint = "this is a defect of rouser; run it again with --debug and report the traceback"
-    return "internal", f"{type(error).__name__}: {text} ({hint})", INTERNAL_ERROR
+    internal = InternalError.of(error)
+    return internal.kind, printable(str(internal)), internal.exit_code
 
 
 def _describe_interrupt(interrupt: BaseException | None) -> tuple[str, str, int]:

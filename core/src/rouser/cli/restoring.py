@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from rouser.cli.output import say, write_json
-from rouser.cli.state import State, opened
+from rouser.cli.state import State, opened, outlive_terminal
 from rouser.errors import (
+    InterruptedRestoreError,
     LivenessUnknownError,
     PartialFailureError,
     RouserError,
@@ -44,6 +45,7 @@ def restore_sessions(
     :raises RouserError: the only one that was asked for failed.
     :raises SystemExit: not all could be restored; each was reported.
     """
+    outlive_terminal()
     with opened() as state:
         started = time.monotonic()
         config = state.config._replace(jobs=jobs) if jobs else state.config
@@ -65,8 +67,12 @@ def restore_sessions(
             for text in many.unfinished:
                 say(f"  {text[:8]}  left under way. Complete it: rouser restore {text[:8]}")
         if as_json:
-            write_json([_fields(state, result) for result in _in_order(results, targets)])
-        _sum_up(results, targets, unknown, time.monotonic() - started, dry_run=dry_run)
+            rest = _left(targets, results, many.unfinished) if interrupted else []
+            write_json([_fields(state, result) for result in _in_order([*results, *rest], targets)])
+        _sum_up(results, targets, unknown, many.unfinished, time.monotonic() - started, dry_run=dry_run)
+    if interrupted and as_json:  # which is all of the one document that is promised
+        say("interrupted")
+        raise SystemExit(InterruptedRestoreError.exit_code)
     if interrupted:
         raise KeyboardInterrupt
     failures = [result.error for result in results if result.error is not None]
@@ -91,13 +97,25 @@ def _shown(many: RestoreMany, total: int) -> AbstractContextManager[Callable[[st
 def _targets(state: State, sessions: Sequence[str], everything: bool) -> tuple[list[Target], int]:
     """Return what to restore, and how many sessions are left alone because nothing is known of them."""
     if not everything:
-        return [Target(text=text) for text in dict.fromkeys(sessions)], 0
+        return [Target(text=text) for text in _once(state, sessions)], 0
     stored = state.store.current(now())  # what is over was ended by somebody's wish
     views = view_all(state.host, stored) if stored else []
     unknown = [seen for seen in views if seen.liveness.alive is None]
     for seen in unknown:
         say(f"  {seen.session.short_id}  left alone: unknown whether it is alive: {seen.liveness.reason}")
     return died(views), len(unknown)
+
+
+def _once(state: State, sessions: Sequence[str]) -> list[str]:
+    """Return what names each session first: one that is named twice is restored once."""
+    found: dict[str, str] = {}
+    for text in sessions:
+        identity = text
+        if len(sessions) > 1:
+            with suppress(RouserError):  # its restore says so
+                identity = state.store.find(text).id
+        found.setdefault(identity, text)
+    return list(found.values())
 
 
 def _collect(
@@ -141,7 +159,24 @@ def _in_order(results: Iterable[Result], targets: list[Target]) -> list[Result]:
     return sorted(results, key=lambda result: position[result.text])
 
 
-def _sum_up(results: list[Result], targets: list[Target], unknown: int, seconds: float, *, dry_run: bool) -> None:
+def _left(targets: list[Target], results: list[Result], unfinished: Sequence[str]) -> Iterator[Result]:
+    """Yield for each session without a result why there is none."""
+    done = {result.text for result in results}
+    for text in (target.text for target in targets if target.text not in done):
+        how = "left under way; complete it" if text in unfinished else "nothing was changed; begin anew"
+        message = f"{text[:8]}: interrupted: {how}: rouser restore {text[:8]}"
+        yield Result(text=text, error=InterruptedRestoreError(message))
+
+
+def _sum_up(
+    results: list[Result],
+    targets: list[Target],
+    unknown: int,
+    unfinished: Sequence[str],
+    seconds: float,
+    *,
+    dry_run: bool,
+) -> None:
     failed = sum(result.error is not None for result in results)
     done = len(results) - failed
     if dry_run:
@@ -151,8 +186,9 @@ def _sum_up(results: list[Result], targets: list[Target], unknown: int, seconds:
     elif not targets:
         say("nothing to restore: no session died without being asked to")
     elif len(targets) > 1:
-        left = f", {len(targets) - len(results)} not begun" if len(results) < len(targets) else ""
-        say(f"{done} restored, {failed} failed{left} in {seconds:.1f} s")
+        left = {"left under way": len(unfinished), "not begun": len(targets) - len(results) - len(unfinished)}
+        rest = "".join(f", {count} {what}" for what, count in left.items() if count)
+        say(f"{done} restored, {failed} failed{rest} in {seconds:.1f} s")
 
 
 def _fields(state: State, result: Result) -> dict[str, Any]:

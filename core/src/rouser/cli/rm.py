@@ -25,7 +25,7 @@ def command(sessions: tuple[str, ...], force: bool, keep_workspace: bool, no_sna
     """
     from rouser.cli.batch import for_each
     from rouser.cli.output import say
-    from rouser.cli.state import opened
+    from rouser.cli.state import opened, outlive_terminal
     from rouser.control import remove
 
     def end(text: str) -> Session:
@@ -41,6 +41,7 @@ def command(sessions: tuple[str, ...], force: bool, keep_workspace: bool, no_sna
             say(f"its work is kept as snapshot {number}{without}{more}. See: rouser snapshots {session.short_id}")
         return session
 
+    outlive_terminal()
     with opened() as state:
         code = for_each(sessions, end, done="removed", as_json=as_json)
     raise SystemExit(code)

@@ -67,13 +67,14 @@ def command(
     """
     from rouser.cli.fields import session_fields
     from rouser.cli.output import printable, say, write_json
-    from rouser.cli.state import opened
+    from rouser.cli.state import opened, outlive_terminal
     from rouser.providers import first_usable
     from rouser.spawn import SpawnRequest, spawn_session
 
     prompt = None if prompt_file is None else read_prompt(prompt_file)
     if not task and prompt:
         task = prompt.strip().splitlines()[0][:120] if prompt.strip() else ""
+    outlive_terminal()
     with opened(repo) as state:
         config = state.config
         agent = options["agent"] or config.agent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,16 @@ class State:
     def problems(self) -> list[str]:
         """What went wrong with plugins without being asked for, a line each."""
         return [] if self._host is None else list(dict.fromkeys(self._host.problems))
+
+
+def outlive_terminal() -> None:
+    """Go on when the terminal goes away, as it does with the tmux session that somebody ends from within.
+
+    What is half changed would be left so, and what was ended would not be on record. Not ignored, as programs that
+    are started would go on ignoring it: a handler is not inherited.
+    """
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @contextmanager
