@@ -295,3 +295,21 @@ def test_without_a_command_there_is_the_help_and_nothing_else(arguments: list[st
     )
     assert (bare.returncode, bare.stdout) == (2, "")
     assert bare.stderr.split() == asked.stdout.split()
+
+
+@pytest.mark.parametrize("arguments", [["spawn", "x"], ["spawn", "x", "--json"]])
+def test_a_directory_that_was_removed_is_an_error_that_says_what_to_do(tmp_path: Path, arguments: list[str]) -> None:
+    place = tmp_path / "gone"
+    place.mkdir()
+    done = subprocess.run(
+        ["sh", "-c", f'rmdir {place}; exec "$@"', "sh", sys.executable, "-m", "rouser", *arguments],
+        cwd=place,
+        env=os.environ | {"ROUSER_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "the current directory was removed; cd elsewhere, or give --repo a full path" in done.stderr
+    assert not (tmp_path / "home").exists()

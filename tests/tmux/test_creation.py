@@ -111,9 +111,20 @@ def test_name_that_is_taken_is_left_alone(world):
 def test_name_that_another_runtime_has_is_left_alone(world, make_session):
     session = make_session()
     first = world.create(session=session)
-    with pytest.raises(HookError, match=f"left by rouser session {session.short_id}"):
+    words = f"the agent of rouser session {session.short_id} runs: rename it with tmux -S .* rename-session -t =proj-1 "
+    with pytest.raises(HookError, match=words):
         world.create()
     assert world.runtime.runtime_is_alive(first)
+
+
+def test_name_of_what_another_session_has_left_is_left_alone(world, make_session, eventually):
+    session = make_session()
+    ended = world.create(["sh", "-c", "exit 7"], session=session)
+    eventually(lambda: not world.runtime.runtime_is_alive(ended))
+    eventually(lambda: world.tmux("list-panes", "-a", "-F", "#{pane_dead}") == ["1"])
+    with pytest.raises(HookError, match=f"left by rouser session {session.short_id}: .* kill-session -t =proj-1"):
+        world.create()
+    assert world.sessions() == ["proj-1"]
 
 
 def test_remains_of_the_same_session_give_way(world, make_session, eventually):

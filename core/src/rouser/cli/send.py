@@ -45,7 +45,7 @@ def command(
 
     if (message is not None) + (file is not None) + prompt != 1:
         raise click.UsageError("give a MESSAGE, or --file, or --prompt")
-    text = None if prompt else message if file is None else read_prompt(file)
+    text = None if prompt else message if file is None else read_prompt(file, "--file")
     with opened() as state:
         record = send(state.host, state.store, session, text, wait or state.config.prompt_timeout)
     if as_json:

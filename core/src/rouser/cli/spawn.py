@@ -71,6 +71,7 @@ def command(
     from rouser.providers import first_usable
     from rouser.spawn import SpawnRequest, spawn_session
 
+    repo = _absolute(repo)
     prompt = None if prompt_file is None else read_prompt(prompt_file)
     if not task and prompt:
         task = prompt.strip().splitlines()[0][:120] if prompt.strip() else ""
@@ -80,7 +81,7 @@ def command(
         agent = options["agent"] or config.agent
         request = SpawnRequest(
             task=task,
-            repository=repo.absolute(),
+            repository=repo,
             agent=agent,
             runtime=first_usable(state.host, "runtime", options["runtime"] or config.runtime),
             workspace=options["workspace"] or config.workspace,
@@ -134,15 +135,23 @@ def pairs(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def read_prompt(path: Path) -> str:
+def _absolute(repo: Path) -> Path:
+    try:
+        return repo.absolute()
+    except FileNotFoundError:  # nobody can say where that was
+        raise click.UsageError("the current directory was removed; cd elsewhere, or give --repo a full path") from None
+
+
+def read_prompt(path: Path, option: str = "--prompt-file") -> str:
     """Return the text of a prompt file, byte for byte.
 
+    :param option: what it was given with.
     :raises click.BadParameter: it cannot be read, or is not UTF-8.
     """
     try:
         data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
         return data.decode()
     except OSError as error:
-        raise click.BadParameter(f"cannot read {path}: {error.strerror}", param_hint="--prompt-file") from error
+        raise click.BadParameter(f"cannot read {path}: {error.strerror}", param_hint=option) from error
     except UnicodeDecodeError as error:
-        raise click.BadParameter(f"{path} is not UTF-8 text", param_hint="--prompt-file") from error
+        raise click.BadParameter(f"{path} is not UTF-8 text", param_hint=option) from error

@@ -98,9 +98,15 @@ def _taken(server: Server, name: str) -> str:
     owner: list[Pane] = []
     with contextlib.suppress(HookError):
         owner = [pane for pane in list_panes(server, f"#{{==:#{{session_name}},{name}}}") if pane.is_home]
-    whose = f"left by rouser session {owner[0].rouser_session[:8]}" if owner else "not one of rouser's"
-    command = " ".join(("tmux", *server.flags, "kill-session", "-t", f"={name}"))
-    return f"the {server} has a session {name} already, {whose}: rename it, or end it with {command}"
+    program = ("tmux", *server.flags)
+    command = " ".join((*program, "kill-session", "-t", f"={name}"))
+    what, remedy = "not one of rouser's", f"rename it, or end it with {command}"
+    if owner:
+        what = f"left by rouser session {owner[0].rouser_session[:8]}"
+    if any(not pane.dead for pane in owner):
+        what = f"in which the agent of rouser session {owner[0].rouser_session[:8]} runs"
+        remedy = f"rename it with {' '.join((*program, 'rename-session', '-t', f'={name}', 'NEW-NAME'))}"
+    return f"the {server} has a session {name} already, {what}: {remedy}"
 
 
 def _wait_for_start(handle: Handle, path: Path) -> None:
