@@ -46,3 +46,16 @@ def test_for_a_session_that_has_it_it_is_a_fault(stage, found, kind):
 )
 def test_for_a_configuration_that_names_it_it_is_a_fault(found, chosen):
     assert not found(**chosen).ok
+
+
+def test_a_plugin_that_sessions_have_and_that_is_gone_is_a_fault(stage):
+    for _ in range(2):
+        stage.add(runtime="gone")
+    stage.add(agent="away", workspace=None)
+    findings = examine(stage.host, stage.store, stage.config)
+    faults = {item.subject: (item.message, item.remedy) for item in findings if not item.ok}
+    assert faults["gone"] == (
+        "the plugin of 2 sessions is not installed",
+        "pip install rouser-gone, or whichever package has it",
+    )
+    assert faults["away"][0] == "the plugin of 1 session is not installed"

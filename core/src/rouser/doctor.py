@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -36,6 +37,7 @@ def examine(host: Host, store: Store, config: Config) -> list[Diagnosis]:
     else:
         findings.append(_database(store, sessions, problems))
     findings += _plugins(host, _used(config, sessions))
+    findings += _missing(host, sessions)
     findings += _interrupted(sessions)
     findings += _orphans(host, {session.id for session in sessions})
     return findings
@@ -98,6 +100,25 @@ def _plugins(host: Host, used: set[str]) -> Iterator[Diagnosis]:
         if info.name not in used:
             found = [_excused(finding) for finding in found]
         yield from found or [Diagnosis(subject=info.name, ok=True, message=label)]
+
+
+def _missing(host: Host, sessions: list[Session]) -> Iterator[Diagnosis]:
+    """Yield the plugins that sessions have and that are not installed: of these sessions nothing can be known."""
+    there = {info.name for info in host.plugins}
+    named = Counter(
+        name
+        for session in sessions
+        for name in {session.agent, session.runtime, session.workspace}
+        if name and name not in there
+    )
+    for name, count in sorted(named.items()):
+        whose = "1 session" if count == 1 else f"{count} sessions"
+        yield Diagnosis(
+            subject=name,
+            ok=False,
+            message=f"the plugin of {whose} is not installed",
+            remedy=f"pip install rouser-{name}, or whichever package has it",
+        )
 
 
 def _excused(finding: Diagnosis) -> Diagnosis:
