@@ -38,6 +38,17 @@ def test_variables_and_directory_are_put_back(tmp_path: Path, monkeypatch: pytes
     assert Path.cwd() == tmp_path
 
 
+def test_the_umask_is_put_back() -> None:
+    before = os.umask(0o027)
+    try:
+        around = Surroundings()
+        os.umask(0o777)
+        around.put_back()
+        assert os.umask(0o077) == 0o027
+    finally:
+        os.umask(before)
+
+
 def test_streams_are_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     before = sys.stdout, sys.stderr
     around = Surroundings()

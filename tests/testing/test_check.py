@@ -103,6 +103,21 @@ def test_check_of_nothing_is_an_error(rouser, arguments, told):
     assert done.stderr.splitlines()[-1].startswith(f"error: {told}")
 
 
+def test_check_of_what_is_of_no_kind_is_an_error(rouser, tmp_path):
+    source = "from rouser import hookimpl\n\n@hookimpl\ndef session_removed(session):\n    pass\n"
+    install(tmp_path / "site", "listener", source)
+    done = rouser("check", "listener", site=tmp_path / "site")
+    assert done.returncode == 3
+    assert done.stderr == "error: listener is no runtime, agent or workspace, so that there is nothing to check\n"
+
+
+def test_check_takes_nothing_from_peoples_own_test_runs(rouser, monkeypatch):
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--no-such-option")
+    monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
+    done = rouser("check", "command", "-k", "loads", "--", "cat")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_check_of_what_cannot_be_kept_apart_is_an_error(rouser, tmp_path):
     site = tmp_path / "site"
     lines = ["from rouser import hookimpl"]

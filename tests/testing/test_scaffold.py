@@ -48,7 +48,7 @@ def test_tests_fail_only_where_something_is_still_to_be_written(kind, tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_package_is_typed(kind, tmp_path):
     package = make_package("my-box", kind, tmp_path / "package")
-    done = run(package, "mypy", "--strict", "--cache-dir", os.devnull, "src")
+    done = run(package, "mypy", "--strict", "--cache-dir", os.devnull, "src", "tests")
     assert done.returncode == 0, done.stdout
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from rouser.config import Config
 from rouser.errors import ConfigError
 from rouser.host import Host
+from rouser.loader import PluginState
 
 _USAGE, _NOTHING = 4, 5  # pytest's exit codes for what it cannot parse, and for no tests at all
 
@@ -38,6 +39,8 @@ def check_plugin(
     host = Host.load(config.plugins, config.hook_timeout)
     info = next((info for info in host.plugins if info.name == name), None)
     kinds = [kind for kind in ("runtime", "agent", "workspace") if info is not None and kind in info.kinds]
+    if not kinds and info is not None and info.state is PluginState.LOADED:
+        raise ConfigError(f"{name} is no runtime, agent or workspace, so that there is nothing to check")
     host.require(name, kinds[0] if kinds else "runtime")
     if set(kinds) & {"runtime", "workspace"} and not host.implements(name, "plugin_scratch_settings"):
         raise ConfigError(f"{name} cannot be run apart from your own sessions: it lacks plugin_scratch_settings")
@@ -52,9 +55,14 @@ def check_plugin(
         done = subprocess.run(
             [*command, "--pyargs", "rouser.testing.installed"],
             cwd=directory,
-            env={**os.environ, "ROUSER_KIT_TASK": json.dumps(task | {"programs": list(programs)})},
+            env={**_environment(), "ROUSER_KIT_TASK": json.dumps(task | {"programs": list(programs)})},
             check=False,
         )
-    if done.returncode in {_USAGE, _NOTHING}:
+    if expression and done.returncode in {_USAGE, _NOTHING}:
         raise ConfigError(f"-k {expression!r} fits none of the conformance tests of {name}")
     return 0 if done.returncode == 0 else 1
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment without what people tell their own test runs."""
+    return {name: value for name, value in os.environ.items() if name not in {"PYTEST_ADDOPTS", "PYTEST_PLUGINS"}}

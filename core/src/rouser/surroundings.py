@@ -1,4 +1,4 @@
-"""The process's environment, directory and streams, put back whenever a plugin has changed them."""
+"""The process's environment, directory, umask and streams, put back whenever a plugin has changed them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ class Surroundings:
         self._raw = dict(_raw())
         self._directory = _directory()
         self._streams = sys.stdout, sys.stderr
+        self._umask = os.umask(0o077)
+        os.umask(self._umask)
 
     def put_back(self) -> None:
         """Undo what plugins have changed, so that it reaches neither other plugins nor the agents of others."""
@@ -28,6 +30,7 @@ class Surroundings:
                 os.environ.pop(name, None)
             os.environ.update(self.environment)
         sys.stdout, sys.stderr = self._streams
+        os.umask(self._umask)
         if self._directory and _directory() != self._directory:
             with suppress(OSError):
                 os.chdir(self._directory)
