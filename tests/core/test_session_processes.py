@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import pytest
+from support.descriptors import no_descriptors
 
 from rouser import end_process_of, is_process_of
 
@@ -57,3 +58,12 @@ def test_what_is_gone_already_is_no_error(start):
     process.wait()
     assert not is_process_of("5b1e7a34", process.pid)
     end_process_of("5b1e7a34", process.pid)
+
+
+def test_without_descriptors_it_is_not_known_whose_a_process_is(start):
+    process = start("5b1e7a34")
+    with no_descriptors(), pytest.raises(OSError, match="Too many open files"):
+        is_process_of("5b1e7a34", process.pid)
+    with no_descriptors(), pytest.raises(OSError, match="Too many open files"):
+        end_process_of("5b1e7a34", process.pid)
+    assert process.poll() is None

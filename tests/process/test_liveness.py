@@ -6,10 +6,13 @@ import threading
 import time
 
 import pytest
+from support.descriptors import no_descriptors
 
 from rouser import HookError
 from rouser.deadline import call_within
+from rouser_process.destruction import destroy
 from rouser_process.handle import Handle
+from rouser_process.places import _is_in_use, read_record
 
 
 def test_an_agent_that_runs_is_alive(world):
@@ -160,3 +163,25 @@ def test_a_runtime_that_is_being_started_is_waited_for(world, gets_there):
     later.start()
     assert [found.handle for found in world.runtime.runtime_discover()] == [handle]
     later.join()
+
+
+def test_without_descriptors_it_is_not_known(world, refused):
+    handle = world.create()
+    for question in (world.runtime.runtime_is_alive, lambda each: world.runtime.runtime_list_alive([each])):
+        with no_descriptors():
+            assert "Too many open files; try again" in refused(question, handle)
+    assert world.runtime.runtime_is_alive(handle) is True
+
+
+def test_without_descriptors_none_is_destroyed_by_halves(world, refused):
+    handle = world.create()
+    with no_descriptors():
+        assert "Too many open files" in refused(destroy, Handle.parse(handle))
+    assert world.runtime.runtime_is_alive(handle) is True
+
+
+def test_without_descriptors_no_runtime_is_taken_for_one_that_never_came_to_be(world, refused):
+    place = Handle.parse(world.create()).place
+    for question in (read_record, _is_in_use):
+        with no_descriptors():
+            assert "Too many open files" in refused(question, place)

@@ -26,6 +26,8 @@ def find_daemons() -> dict[str, frozenset[int]]:
     These are the living processes of this user that carry one while their parent does not, and that have no
     controlling terminal, nor has any of their descendants. What they started in turn is left to the caller. Nothing
     is found where there is no ``/proc``, and those are missed that were started with an environment of their own.
+
+    :raises OSError: it cannot be read, for want of descriptors for one.
     """
     parents = dict(_all_parents())
     seated: set[int] = set()
@@ -47,35 +49,34 @@ def carried_tokens() -> frozenset[str]:
 
     For who only wants to know that there is no daemon: :func:`find_daemons` takes three times as long, as it reads
     which processes are whose parents.
+
+    :raises OSError: as there.
     """
+    return frozenset(filter(None, (_token(pid) for pid in _pids() if _has_session(pid))))
+
+
+def _pids() -> list[int]:
     try:
-        names = os.listdir("/proc")  # noqa: PTH208 - half the time of iterdir
-    except OSError:
-        return frozenset()
-    pids = (int(name) for name in names if name.isdecimal())
-    return frozenset(filter(None, (_token(pid) for pid in pids if _has_session(pid))))
+        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208 - half the time of iterdir
+    except FileNotFoundError:
+        return []
 
 
 def _has_session(pid: int) -> bool:
     """Return False for the kernel's own threads, often most of what there is; agents and daemons are in sessions."""
     try:
         return os.getsid(pid) != 0
-    except OSError:
+    except ProcessLookupError:
         return False
 
 
 def _all_parents() -> Iterator[tuple[int, tuple[int, int]]]:
     """Yield the living processes, each with its parent and the number of its terminal, 0 if it has none."""
-    try:
-        names = os.listdir("/proc")  # noqa: PTH208 - half the time of iterdir
-    except OSError:
-        return
-    for name in names:
-        if name.isdecimal():
-            # The command's name may hold spaces and parentheses; the last parenthesis ends it.
-            fields = _read(f"/proc/{name}/stat").rpartition(b")")[2].split(None, 6)
-            if fields and fields[0][0] not in _ENDED:
-                yield int(name), (int(fields[1]), int(fields[4]))
+    for pid in _pids():
+        # The command's name may hold spaces and parentheses; the last parenthesis ends it.
+        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split(None, 6)
+        if fields and fields[0][0] not in _ENDED:
+            yield pid, (int(fields[1]), int(fields[4]))
 
 
 def _token(pid: int) -> str:
@@ -85,7 +86,10 @@ def _token(pid: int) -> str:
 
 
 def _read(path: str) -> bytes:
-    """Return what is in a file; by descriptor, as hundreds are read in a row and a file object takes twice as long."""
+    """Return what is in a file of a process; nothing if that has ended, or is another user's.
+
+    By descriptor, as hundreds are read in a row and a file object takes twice as long.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -95,6 +99,6 @@ def _read(path: str) -> bytes:
                 found += more
         finally:
             os.close(descriptor)
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return b""
     return found

@@ -15,18 +15,20 @@ def is_process_of(session_id: str, pid: int) -> bool:
     """Return whether a process was started for a session, by the ``ROUSER_SESSION_ID`` that it was started with.
 
     False where that cannot be read: without a ``/proc`` (environ(5)), or of another user's process.
+
+    :raises OSError: it cannot be known, for want of descriptors for one.
     """
     mark = f"ROUSER_SESSION_ID={session_id}".encode()
     try:
         return mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
 
 
 def end_process_of(session_id: str, pid: int) -> None:
     """End a process that was started for a session, and return when it is gone; never another that has its pid by now.
 
-    :raises OSError: it is still there 2 seconds after SIGTERM, and another 2 after SIGKILL.
+    :raises OSError: it is still there 2 seconds after SIGTERM, and another 2 after SIGKILL, or cannot be looked at.
     """
     import select
     import signal  # both are needed only where something is left

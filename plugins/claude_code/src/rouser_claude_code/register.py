@@ -19,6 +19,8 @@ from typing import Any, Final
 
 _COMM: Final = b"claude\n"
 _NAMING: Final = ("--resume", "-r", "--session-id")
+# What is raised for processes that ended meanwhile, or are another user's. After anything else it is not known.
+_NOT_OURS: Final = (FileNotFoundError, ProcessLookupError, PermissionError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +53,7 @@ def of_session(home: Path, session_id: str) -> LiveProcess | None:
     """
     mark = f"ROUSER_SESSION_ID={session_id}".encode()
     for process in live(home):
-        with suppress(OSError):
+        with suppress(*_NOT_OURS):
             variables = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
             if mark in variables and not any(variable.startswith(b"CLAUDECODE=") for variable in variables):
                 return process
@@ -72,7 +74,7 @@ def starting(conversation_id: str) -> int | None:
     It holds the conversation, though it may not have registered yet.
     """
     for pid in _named_claude():
-        with suppress(OSError):
+        with suppress(*_NOT_OURS):
             words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
             pairs = itertools.pairwise(words)
             named = any(option in _NAMING and value == conversation_id for option, value in pairs)
@@ -86,10 +88,10 @@ def _named_claude() -> Iterator[int]:
     """Yield the processes of that name; there may be hundreds of others, and a restore waits for this."""
     try:
         pids = [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdecimal()]
-    except OSError:  # no such thing on this system
+    except FileNotFoundError:  # no such thing on this system
         return
     for pid in pids:
-        with suppress(OSError):
+        with suppress(*_NOT_OURS):
             descriptor = os.open(f"/proc/{pid}/comm", os.O_RDONLY)
             try:
                 name = os.read(descriptor, len(_COMM) + 1)
@@ -122,7 +124,7 @@ def start_time(pid: int) -> str | None:
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
+    except _NOT_OURS:
         return None
     # The second field is the program's name in parentheses, which may hold blanks and parentheses itself.
     fields = stat.rpartition(")")[2].split()
@@ -132,12 +134,12 @@ def start_time(pid: int) -> str | None:
 def _entries(home: Path) -> Iterator[dict[str, Any]]:
     try:
         paths = list((home / "sessions").glob("*.json"))
-    except OSError:
+    except _NOT_OURS:
         return
     for path in paths:
         try:
             entry = json.loads(path.read_bytes())
-        except (OSError, ValueError):
+        except (*_NOT_OURS, ValueError):
             continue
         if isinstance(entry, dict):
             yield entry

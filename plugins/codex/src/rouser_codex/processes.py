@@ -19,6 +19,8 @@ from typing import Final
 
 _LOCK: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.lock")
 _PROGRAM: Final = "codex"
+# What is raised for processes that ended meanwhile, or are another user's. After anything else it is not known.
+_NOT_OURS: Final = (FileNotFoundError, ProcessLookupError, PermissionError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,14 +39,14 @@ class Client:
     @property
     def directory(self) -> Path | None:
         """Where it runs; None when it has ended."""
-        with suppress(OSError):
+        with suppress(*_NOT_OURS):
             return Path(f"/proc/{self.pid}/cwd").readlink()
         return None
 
     @property
     def started(self) -> datetime | None:
         """When it was started, in UTC; None when it has ended. Field 22 of its ``stat``, see proc_pid_stat(5)."""
-        with suppress(OSError):
+        with suppress(*_NOT_OURS):
             ticks = int(Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[19])
             age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
             return datetime.fromtimestamp(time.time() - age, UTC)
@@ -53,7 +55,7 @@ class Client:
     @property
     def has_children(self) -> bool:
         """Whether it has started something that still runs."""
-        with suppress(OSError):
+        with suppress(*_NOT_OURS):
             return any(path.read_text().strip() for path in Path(f"/proc/{self.pid}/task").glob("*/children"))
         return False
 
@@ -66,10 +68,11 @@ def can_be_seen() -> bool:
 def live(home: Path) -> Iterator[Client]:
     """Yield the live processes of the client whose directory is ``home``, and those that have nothing open yet."""
     locks = os.path.realpath(home / "thread-writer-locks")
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # ended meanwhile, or another user's
+    for pid in _pids():
+        entry = Path(f"/proc/{pid}")
+        with suppress(*_NOT_OURS):
             if (entry / "comm").read_text().startswith(_PROGRAM):
-                yield Client(pid=int(entry.name), session_id=_session_of(entry), open=_open(entry, locks))
+                yield Client(pid=pid, session_id=_session_of(entry), open=_open(entry, locks))
 
 
 def of_session(home: Path, session_id: str) -> Client | None:
@@ -84,6 +87,13 @@ def holder(home: Path, conversation_id: str) -> Client | None:
     return next((client for client in live(home) if conversation_id in client.open), None)
 
 
+def _pids() -> list[int]:
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208 - half the time of iterdir
+    except FileNotFoundError:  # no such thing on this system
+        return []
+
+
 def _session_of(entry: Path) -> str:
     mark = b"ROUSER_SESSION_ID="
     for variable in (entry / "environ").read_bytes().split(b"\0"):
@@ -95,7 +105,7 @@ def _session_of(entry: Path) -> str:
 def _open(entry: Path, locks: str) -> tuple[str, ...]:
     found = set()
     for descriptor in (entry / "fd").iterdir():
-        with suppress(OSError):
+        with suppress(*_NOT_OURS):
             target = descriptor.readlink()
             lock = _LOCK.fullmatch(target.name)
             if lock is not None and str(target.parent) == locks:

@@ -19,6 +19,8 @@ from rouser import end_process_of, is_process_of
 
 _OPTIONS: Final = ("--session-id", "--resume", "-r")
 _QUOTING: Final = ("tmux",)  # a server shows the command that it was started for as its own
+# What is raised for processes that ended meanwhile, or are another user's. After anything else it is not known.
+_NOT_OURS: Final = (FileNotFoundError, ProcessLookupError, PermissionError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +33,7 @@ class Client:
     @property
     def started(self) -> datetime | None:
         """When it was started, in UTC; None when it has ended. Field 22 of its ``stat``, see proc_pid_stat(5)."""
-        with suppress(OSError):
+        with suppress(*_NOT_OURS):
             ticks = int(Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[19])
             age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
             return datetime.fromtimestamp(time.time() - age, UTC)
@@ -45,11 +47,12 @@ def can_be_seen() -> bool:
 
 def live() -> Iterator[Client]:
     """Yield the live processes whose arguments name a conversation, those that began first first."""
-    for entry in sorted(Path("/proc").glob("[0-9]*"), key=lambda entry: int(entry.name)):
-        with suppress(OSError):  # ended meanwhile, or another user's
+    for pid in sorted(_pids()):
+        entry = Path(f"/proc/{pid}")
+        with suppress(*_NOT_OURS):
             found = _named((entry / "cmdline").read_bytes().decode(errors="replace").split("\0"))
             if found and not (entry / "comm").read_text().startswith(_QUOTING):
-                yield Client(pid=int(entry.name), conversation_id=found)
+                yield Client(pid=pid, conversation_id=found)
 
 
 def holder(conversation_id: str) -> Client | None:
@@ -67,6 +70,13 @@ def end_of_session(session_id: str, conversation_id: str) -> None:
     for client in live():
         if client.conversation_id == conversation_id and is_process_of(session_id, client.pid):
             end_process_of(session_id, client.pid)
+
+
+def _pids() -> list[int]:
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208 - half the time of iterdir
+    except FileNotFoundError:  # no such thing on this system
+        return []
 
 
 def _named(words: Sequence[str]) -> str:

@@ -20,6 +20,8 @@ _PROGRAM: Final = "opencode"
 _OPTIONS: Final = ("--session", "-s")
 _FIRST_WORDS: Final = 4  # a shell and what it is to do may come first, or an interpreter
 _QUOTING: Final = ("tmux",)  # a server shows the command that it was started for as its own
+# What is raised for processes that ended meanwhile, or are another user's. After anything else it is not known.
+_NOT_OURS: Final = (FileNotFoundError, ProcessLookupError, PermissionError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,14 +40,14 @@ class Client:
     @property
     def directory(self) -> str:
         """Where it runs; empty when it has ended."""
-        with suppress(OSError):
+        with suppress(*_NOT_OURS):
             return str(Path(f"/proc/{self.pid}/cwd").readlink())
         return ""
 
     @property
     def started(self) -> datetime | None:
         """When it was started, in UTC; None when it has ended. Field 22 of its ``stat``, see proc_pid_stat(5)."""
-        with suppress(OSError):
+        with suppress(*_NOT_OURS):
             ticks = int(Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[19])
             age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
             return datetime.fromtimestamp(time.time() - age, UTC)
@@ -62,12 +64,13 @@ def live(database: Path) -> Iterator[Client]:
 
     :param database: the client's database.
     """
-    for entry in sorted(Path("/proc").glob("[0-9]*"), key=lambda entry: int(entry.name)):
-        with suppress(OSError):  # ended meanwhile, or another user's
+    for pid in sorted(_pids()):
+        entry = Path(f"/proc/{pid}")
+        with suppress(*_NOT_OURS):
             words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
             if _is_client(words) and not (entry / "comm").read_text().startswith(_QUOTING):
                 yield Client(
-                    pid=int(entry.name),
+                    pid=pid,
                     conversation_id=_named(words),
                     is_up=_has_open(entry, os.path.realpath(database)),
                 )
@@ -90,14 +93,21 @@ def end_of_session(database: Path, session_id: str, conversation_id: str) -> Non
             end_process_of(session_id, client.pid)
 
 
+def _pids() -> list[int]:
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208 - half the time of iterdir
+    except FileNotFoundError:  # no such thing on this system
+        return []
+
+
 def _is_client(words: Sequence[str]) -> bool:
     return any(word.rpartition("/")[2].startswith(_PROGRAM) for word in words[:_FIRST_WORDS])
 
 
 def _has_open(entry: Path, database: str) -> bool:
-    with suppress(OSError):
+    with suppress(*_NOT_OURS):
         for descriptor in (entry / "fd").iterdir():
-            with suppress(OSError):
+            with suppress(*_NOT_OURS):
                 if str(descriptor.readlink()) == database:
                     return True
     return False

@@ -7,18 +7,19 @@ import signal
 from typing import Final
 
 from rouser import HookError
-from rouser_process.family import Family, wait_until_gone
+from rouser_process.family import Family, looking_at_processes, wait_until_gone
 from rouser_process.handle import Handle
 
 _FAREWELL_SECONDS: Final = 0.3  # for the supervisor to see that its agent has ended, and to end too
 
 
+@looking_at_processes()
 def destroy(handle: Handle) -> None:
     """End what is left of a runtime, and return when it is gone.
 
     This asks no supervisor, so it works on one that is stopped, hangs, or is gone.
 
-    :raises HookError: something of it is still there.
+    :raises HookError: something of it is still there, or that is not known.
     """
     family = Family(handle.agent, handle.token)
     survivors = family.end()

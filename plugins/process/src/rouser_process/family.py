@@ -6,9 +6,10 @@ import os
 import signal
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Final
 
-from rouser import RUNTIME_VARIABLE, find_daemons, time_left
+from rouser import RUNTIME_VARIABLE, HookError, find_daemons, time_left
 from rouser_process.identity import ENDED, PROC, Process, Stat, read_stat
 
 _SHORTEST_POLL: Final = 0.002
@@ -81,9 +82,21 @@ class Family:
     def _carries_mark(self, pid: int) -> bool:
         try:
             environ = (PROC / str(pid) / "environ").read_bytes()
-        except OSError:
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
             return False
         return self._mark in environ.split(b"\0")
+
+
+@contextmanager
+def looking_at_processes() -> Iterator[None]:
+    """Say of a function, or of a ``with`` block, that it looks at processes.
+
+    :raises HookError: it could not.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise HookError(f"it cannot be seen which processes run: {error.strerror}; try again") from error
 
 
 def wait_until_gone(processes: Iterable[Process], seconds: float) -> bool:
@@ -119,6 +132,8 @@ def _holds(table: dict[int, Stat], process: Process) -> bool:
 
 def _read_all() -> Iterator[tuple[int, Stat]]:
     for name in os.listdir(PROC):  # noqa: PTH208 - half the time of iterdir
-        stat = read_stat(int(name)) if name.isdecimal() else None
+        stat = None
+        with suppress(PermissionError):  # mounted with hidepid=1, which hides those of other users
+            stat = read_stat(int(name)) if name.isdecimal() else None
         if stat:
             yield int(name), stat

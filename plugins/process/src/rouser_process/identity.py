@@ -1,4 +1,8 @@
-"""Tell processes apart by pid and start time, as ``proc(5)`` shows them; the supervisor uses this too."""
+"""Tell processes apart by pid and start time, as ``proc(5)`` shows them; the supervisor uses this too.
+
+All of this raises :class:`OSError` where ``/proc`` cannot be read, for want of descriptors for one: what cannot be
+seen has not ended.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +71,7 @@ def read_stat(pid: int) -> Stat | None:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - read hundreds of times in a row
             # The command's name may hold spaces and parentheses; the last parenthesis ends it.
             fields = file.read().rpartition(b")")[2].split()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
     return Stat(fields[0].decode(), int(fields[1]), int(fields[3]), f"{fields[19].decode()}.{_boot()}")
 
@@ -77,5 +81,5 @@ def _boot() -> str:
     """Return a few letters that differ from boot to boot: ticks start from zero in each."""
     try:
         return (PROC / "sys/kernel/random/boot_id").read_text()[:8]
-    except OSError:
+    except (FileNotFoundError, PermissionError):
         return "0"

@@ -8,7 +8,7 @@ from typing import Final
 
 from rouser import DiscoveredRuntime, HookError, time_left
 from rouser_process.client import UnreachableError, ask_all, request
-from rouser_process.family import wait_until_gone
+from rouser_process.family import looking_at_processes, wait_until_gone
 from rouser_process.handle import Handle
 from rouser_process.places import recorded
 
@@ -18,10 +18,11 @@ _ANSWER_SECONDS: Final = 5.0
 _AT_A_TIME: Final = 100  # as each takes a descriptor, of which there may be 1,024
 
 
+@looking_at_processes()
 def is_alive(handle: Handle) -> bool:
     """Return whether the agent of a runtime runs, under a supervisor that answers.
 
-    :raises HookError: the agent's process is there, but its supervisor does not answer or is gone.
+    :raises HookError: the agent's process is there, but its supervisor does not answer or is gone; or none can be seen.
     """
     if not handle.agent.runs():
         return False
@@ -35,6 +36,7 @@ def is_alive(handle: Handle) -> bool:
     return handle.agent.runs()
 
 
+@looking_at_processes()
 def list_alive(texts: Sequence[str]) -> dict[str, bool]:
     """Answer ``is_alive`` for many handles, asking their supervisors at the same time; the unknown are left out.
 
@@ -67,6 +69,7 @@ def list_alive(texts: Sequence[str]) -> dict[str, bool]:
     return answers
 
 
+@looking_at_processes()
 def discover(base: Path) -> list[DiscoveredRuntime]:
     """Return the runtimes below a directory whose agents run.
 

@@ -108,7 +108,10 @@ def _started(place: Path) -> Handle | None:
 
 
 def read_record(place: Path) -> Handle | None:
-    """Return the handle of the runtime in a directory; None when it was never started, or is just being removed."""
+    """Return the handle of the runtime in a directory; None when it was never started, or is just being removed.
+
+    :raises HookError: that is not known.
+    """
     try:
         fields = json.loads((place / RECORD).read_bytes())
         handle = Handle(
@@ -119,8 +122,10 @@ def read_record(place: Path) -> Handle | None:
             agent=Process(*fields["agent"]),
             base=place.parent,
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return None
+    except OSError as error:
+        raise HookError(f"{place / RECORD} cannot be read: {error.strerror}; try again") from error
     return handle if handle.place == place else None
 
 
@@ -143,8 +148,10 @@ def _is_in_use(place: Path) -> bool:
     """Return whether somebody holds the lock on a runtime's directory: its creator, or its supervisor."""
     try:
         descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError as error:
+        raise HookError(f"{place} cannot be looked at: {error.strerror}; try again") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from rouser import carried_tokens
-from rouser_tmux.processes import Process, are_visible, boot, found_ended, pids
+from rouser_tmux.processes import Process, are_visible, boot, found_ended, pids, unknown
 
 
 class _Census(NamedTuple):
@@ -31,6 +31,8 @@ def left_nothing(leader: Process, token: str) -> bool:
 
     A session that nobody is in stays empty, and daemons come only from what carries the token already. So one look
     at all processes does for all leaders that had ended by then, however many are asked about.
+
+    :raises HookError: the processes cannot be looked at.
     """
     if not are_visible() or leader.runs():
         return False
@@ -47,7 +49,7 @@ def _census_since(moment: float) -> _Census:
     with _counting:
         if _census.taken < moment:
             begun = time.monotonic()
-            _census = _Census(begun, _sessions(), carried_tokens())
+            _census = _Census(begun, _sessions(), _tokens())
         return _census
 
 
@@ -58,6 +60,13 @@ def _sessions() -> dict[int, list[int]]:
     """
     found: dict[int, list[int]] = {}
     for pid in pids():
-        with suppress(OSError):
+        with suppress(ProcessLookupError):
             found.setdefault(os.getsid(pid), []).append(pid)
     return found
+
+
+def _tokens() -> frozenset[str]:
+    try:
+        return carried_tokens()
+    except OSError as error:
+        raise unknown(error) from error

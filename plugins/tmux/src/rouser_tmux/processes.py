@@ -1,6 +1,8 @@
 """Tell processes apart by pid and start time, and end families of them, as ``proc(5)`` shows them.
 
-Where there is no ``/proc``, nothing is known of any process: none is said to run, and none is signalled.
+Where there is no ``/proc``, nothing is known of any process: none is said to run, and none is signalled. Where there
+is one that cannot be read, for want of descriptors for one, all of this raises :class:`HookError`: what cannot be seen
+has not ended.
 """
 
 import functools
@@ -11,13 +13,14 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from rouser import find_daemons, time_left
+from rouser import HookError, find_daemons, time_left
 
 _ENDED: Final = frozenset("ZXx")
 _STOPPED: Final = frozenset("Tt")
 _CHUNK: Final = 8_192
 _SHORTEST_POLL: Final = 0.002
 _LONGEST_POLL: Final = 0.02
+_GONE: Final = (FileNotFoundError, ProcessLookupError)
 _LOOKS: Final = 3  # as many as are of use where processes come and go all the time
 
 # What is sent, and how many seconds it gets to work; None stands for the hangup that tmux or the kernel has sent.
@@ -139,7 +142,10 @@ class Family:
 
     def _find(self, listed: list[int]) -> list[Process]:
         table = dict(_read_all(listed))
-        daemons = find_daemons().get(self._token, ())
+        try:
+            daemons = find_daemons().get(self._token, ())
+        except OSError as error:
+            raise unknown(error) from error
         known = [member.pid for member in self._known if _holds(table, member)]
         members = [*known, *self._session_members(table), *table.keys() & daemons]
         found = set(self._with_descendants(table, members))
@@ -169,11 +175,7 @@ class Family:
                 yield pid
 
     def _carries_mark(self, pid: int) -> bool:
-        try:
-            environ = _read(f"/proc/{pid}/environ")
-        except OSError:
-            return False
-        return any(entry.startswith(self._mark) for entry in environ.split(b"\0"))
+        return any(entry.startswith(self._mark) for entry in _environ(pid).split(b"\0"))
 
     def end(self) -> list[Process]:
         """Wait for the members that a hangup was sent to, then terminate, then kill them; 4.5 s at most.
@@ -253,20 +255,29 @@ def is_in_foreground(pid: int) -> bool:
 
 def variable(pid: int, name: str) -> str:
     """Return a variable of the environment that a process was started with; empty if unset or not to be read."""
-    try:
-        environ = _read(f"/proc/{pid}/environ")
-    except OSError:
-        return ""
     prefix = os.fsencode(f"{name}=")
-    return next((os.fsdecode(entry[len(prefix) :]) for entry in environ.split(b"\0") if entry.startswith(prefix)), "")
+    entries = _environ(pid).split(b"\0")
+    return next((os.fsdecode(entry[len(prefix) :]) for entry in entries if entry.startswith(prefix)), "")
 
 
 def command_line(pid: int) -> bytes:
     """Return the argv of a process, each element ended by NUL; empty for one that has ended."""
     try:
         return _read(f"/proc/{pid}/cmdline")
-    except OSError:
+    except _GONE:
         return b""
+    except OSError as error:
+        raise unknown(error) from error
+
+
+def _environ(pid: int) -> bytes:
+    """Return the environment that a process was started with; empty if it has ended, or is another user's."""
+    try:
+        return _read(f"/proc/{pid}/environ")
+    except (*_GONE, PermissionError):
+        return b""
+    except OSError as error:
+        raise unknown(error) from error
 
 
 def _holds(table: dict[int, _Stat], process: Process) -> bool:
@@ -276,7 +287,12 @@ def _holds(table: dict[int, _Stat], process: Process) -> bool:
 
 def _read_all(listed: Iterable[int]) -> Iterator[tuple[int, _Stat]]:
     for pid in listed:
-        stat = _read_stat(pid)
+        try:
+            stat = _read_stat(pid)
+        except HookError as error:
+            if isinstance(error.__cause__, PermissionError):
+                continue  # mounted with hidepid=1, which hides those of other users
+            raise
         if stat:
             yield pid, stat
 
@@ -285,16 +301,25 @@ def pids() -> list[int]:
     """Return the numbers of all processes."""
     try:
         return [int(name) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208 - half the time of iterdir
-    except OSError:
+    except FileNotFoundError:
         return []
+    except OSError as error:
+        raise unknown(error) from error
+
+
+def unknown(error: OSError) -> HookError:
+    """Return what to raise when processes cannot be looked at."""
+    return HookError(f"it cannot be seen which processes run: {error.strerror}; try again")
 
 
 def _read_stat(pid: int) -> _Stat | None:
     try:
         # The command's name may hold spaces and parentheses; the last parenthesis ends it.
         fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split(None, 20)
-    except OSError:
+    except _GONE:
         return None
+    except OSError as error:
+        raise unknown(error) from error
     parent, group, session, terminal, foreground = map(int, fields[1:6])
     return _Stat(fields[0].decode(), parent, group, session, terminal, foreground, f"{fields[19].decode()}.{boot()}")
 
@@ -304,8 +329,10 @@ def boot() -> str:
     """Return a few letters that differ from boot to boot: ticks start from zero in each."""
     try:
         return _read("/proc/sys/kernel/random/boot_id").decode()[:8]
-    except OSError:
+    except (FileNotFoundError, PermissionError):
         return "0"
+    except OSError as error:
+        raise unknown(error) from error  # and not another boot than the last time
 
 
 def _read(path: str) -> bytes:
