@@ -141,7 +141,7 @@ def test_a_program_that_may_not_be_run_is_an_error(directory: str | None, tmp_pa
         run(str(tmp_path / "program"), directory=directory)
 
 
-@pytest.mark.parametrize("start", ["os.close(0)", "os.close(1)", "signal.signal(signal.SIGCHLD, signal.SIG_IGN)"])
+@pytest.mark.parametrize("start", ["os.close(0)", "os.close(1)"])
 def test_a_program_is_run_whatever_its_caller_was_started_with(start: str) -> None:
     script = f"""\
 import os, signal
@@ -152,3 +152,32 @@ os.write(2, repr(tuple(found)).encode())
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert done.stderr == "(0, b'out\\n', b'err\\n')"
+
+
+def test_nothing_is_run_of_which_it_would_not_be_known_how_it_ended(directory: str | None, tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with pytest.raises(OSError, match="SIGCHLD"):
+            run("touch", str(tmp_path / "done"), directory=directory)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert not (tmp_path / "done").exists()
+
+
+def test_a_program_that_others_waited_for_is_not_said_to_have_succeeded() -> None:
+    with pytest.raises(OSError, match="it is not known how the program ended"):
+        run("sh", "-c", "exec >/dev/null 2>&1; exit 3", meanwhile=os.wait)
+
+
+def test_the_command_line_knows_how_programs_end_though_its_caller_ignores_that() -> None:
+    # As from Perl, or a shell's trap '' CHLD: what is ignored stays so in what is run.
+    outer = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    inner = """\
+import signal, rouser.cli
+from rouser.__main__ import main
+rouser.cli.main = lambda: print(signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL)
+main()
+"""
+    command = [sys.executable, "-c", outer, sys.executable, "-c", inner]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "True\n"

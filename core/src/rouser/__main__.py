@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import signal
 import sys
 
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
@@ -18,6 +19,8 @@ _EXIT_SECONDS = 2.0
 def main() -> None:
     """Run the command line and end the process."""
     _open_closed_streams()
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:  # then all that is run would seem to have succeeded
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
     from rouser.cli import main as run
 

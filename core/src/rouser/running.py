@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -19,6 +20,10 @@ _PAUSE: Final = 0.002
 _LONG: Final = 3600.0
 _DESCRIPTORS: Final = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
 _STANDARD: Final = 3
+
+
+class _LostError(ChildProcessError):
+    """Somebody else took the status of a child."""
 
 
 class Finished(NamedTuple):
@@ -50,8 +55,11 @@ def run_program(
     :param directory: where it runs. None: where this process is.
     :param meanwhile: called while it runs, before it is waited for.
     :raises TimeoutError: it took longer.
-    :raises OSError: it could not be started; :class:`FileNotFoundError`: it is not there.
+    :raises OSError: it could not be started; :class:`FileNotFoundError`: it is not there. Or it cannot be known how
+        it ended: this process ignores the ends of its children, or another thread took this one's status.
     """
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        raise ChildProcessError(errno.ECHILD, "this process ignores SIGCHLD, and so how programs end: let it not")
     if stdin or directory is not None or not hasattr(os, "posix_spawnp"):
         return _by_subprocess(command, seconds, environment, stdin, directory, meanwhile)
     give_up = time.monotonic() + seconds
@@ -81,6 +89,8 @@ def run_program(
                 meanwhile()
             said = _read([output, errors], give_up)
             return Finished(_status(pid, give_up), *said)
+        except _LostError:
+            raise  # the number may be another's by now
         except BaseException:
             os.kill(pid, signal.SIGKILL)
             _status(pid, time.monotonic() + _LONG)
@@ -167,8 +177,8 @@ def _status(pid: int, give_up: float) -> int:
     while True:
         try:
             ended, status = os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:  # whoever started this process may have had it ignore the ends of its children
-            return 0
+        except ChildProcessError:
+            raise _LostError(errno.ECHILD, "it is not known how the program ended: others wait for it") from None
         if ended:
             return os.waitstatus_to_exitcode(status)
         left = give_up - time.monotonic()
