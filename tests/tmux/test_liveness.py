@@ -276,3 +276,13 @@ def test_missing_socket_costs_no_tmux(world, monkeypatch):
     world.socket.unlink(missing_ok=True)
     monkeypatch.setenv("PATH", "/nowhere")
     assert world.runtime.runtime_is_alive(handle) is False
+
+
+def test_what_fails_while_tmux_is_asked_is_no_answer(world, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    handle = world.create()
+    monkeypatch.setattr("rouser_tmux.panes._fresh", {})  # as in another process
+    monkeypatch.setattr("rouser_tmux.census.left_nothing", fail)
+    assert world.runtime.runtime_is_alive(handle) is True

@@ -192,11 +192,15 @@ def find_with_company(handle: Handle) -> list[Pane]:
 
 
 def _prepare(handle: Handle) -> None:
-    """Do what takes a restore some time if the runtime is gone, while tmux takes as long to say so."""
-    from rouser_tmux import creation  # noqa: F401 - which imports all that a restore needs
-    from rouser_tmux.census import left_nothing
+    """Do what takes a restore some time if the runtime is gone, while tmux takes as long to say so; never raises.
 
-    left_nothing(handle.agent, handle.token)  # of an agent that has ended; what is there is remembered
+    What goes wrong here says nothing of what tmux is asked, and goes wrong again where it matters.
+    """
+    with suppress(Exception):
+        from rouser_tmux import creation  # noqa: F401 - which imports all that a restore needs
+        from rouser_tmux.census import left_nothing
+
+        left_nothing(handle.agent, handle.token)  # of an agent that has ended; what is there is remembered
 
 
 def remember_gone(handle: Handle, *, answered: bool) -> None:
