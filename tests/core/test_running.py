@@ -181,3 +181,17 @@ main()
     command = [sys.executable, "-c", outer, sys.executable, "-c", inner]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "True\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's refusal")
+def test_a_descriptor_above_the_limit_is_kept_from_a_program_as_others_are() -> None:
+    script = """\
+import os, resource
+from rouser import run_program
+os.dup2(os.open(os.devnull, os.O_RDONLY), 300, inheritable=True)
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+found = run_program(["sh", "-c", "ls /proc/self/fd; exit 3"], seconds=30, environment=os.environ)
+print(found.status, b"300" in found.output)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr) == ("3 False\n", "")

@@ -70,17 +70,22 @@ def run_program(
         if min(opened) < _STANDARD:  # one of the standard streams is closed, and to put these in place is an art
             return _by_subprocess(command, seconds, environment, stdin, directory, meanwhile)
         null, output, to_output, errors, to_errors = opened
-        pid = os.posix_spawnp(
-            command[0],
-            list(command),
-            environment,
-            file_actions=[
-                *((os.POSIX_SPAWN_DUP2, end, number) for number, end in enumerate((null, to_output, to_errors))),
-                *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inheritable()),
-            ],
-            setsid=True,
-            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores, and others should not
-        )
+        try:
+            pid = os.posix_spawnp(
+                command[0],
+                list(command),
+                environment,
+                file_actions=[
+                    *((os.POSIX_SPAWN_DUP2, end, number) for number, end in enumerate((null, to_output, to_errors))),
+                    *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inheritable()),
+                ],
+                setsid=True,
+                setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores, and others should not
+            )
+        except OSError as error:
+            if error.errno != errno.EBADF:  # a number above the limit, which was lowered since, cannot be closed so
+                raise
+            return _by_subprocess(command, seconds, environment, stdin, directory, meanwhile)
         try:
             for end in (null, to_output, to_errors):
                 opened.remove(end)
