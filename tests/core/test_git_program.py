@@ -173,3 +173,11 @@ def test_what_is_no_version_that_will_do_is_refused(script: Path, said: str, mes
     write(script, f"echo '{said}'")
     with pytest.raises(HookError, match=re.escape(message)):
         require_git()
+
+
+def test_a_variable_that_another_thread_removes_meanwhile_is_left_out(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = type(os.environ).__iter__
+    monkeypatch.setattr(type(os.environ), "__iter__", lambda environ: iter([*listed(environ), "FLEETING"]))
+    assert run_git(repo.path, ["rev-parse", "--is-inside-work-tree"]) == b"true\n"

@@ -7,6 +7,7 @@ import pytest
 
 from rouser import HookError
 from rouser.deadline import call_within
+from rouser_tmux.client import clean_environment
 from rouser_tmux.plugin import TmuxRuntime
 
 
@@ -84,3 +85,16 @@ def test_doctor_sees_a_launch_directory_that_is_not_ours(world):
     (finding,) = [finding for finding in world.runtime.plugin_diagnose() if finding.subject == "launch files"]
     assert not finding.ok
     assert finding.remedy
+
+
+def test_a_variable_that_goes_while_the_environment_is_read_is_left_out():
+    class Fleeting(dict):
+        def __iter__(self):
+            names = list(super().__iter__())
+            self.pop("LC_ALL", None)
+            return iter(names)
+
+        def items(self):  # as those of os.environ, which looks each up
+            return ((name, self[name]) for name in self)
+
+    assert clean_environment(Fleeting(HOME="/", LC_ALL="C", OTHER="x")) == {"HOME": "/"}

@@ -192,7 +192,9 @@ def _seconds(reserve: float) -> float:
 
 
 def _environment() -> dict[str, str]:
-    result = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPOSITORY}
+    # A look-up for each, as another thread may remove one meanwhile.
+    names = (name for name in list(os.environ) if name not in _OF_ANOTHER_REPOSITORY)
+    result = {name: value for name in names if (value := os.environ.get(name)) is not None}
     # LC_ALL would overrule LC_MESSAGES; what it says of characters is kept, since git's hooks inherit it.
     if everything := result.pop("LC_ALL", None):
         result["LC_CTYPE"] = everything

@@ -187,8 +187,12 @@ _running: Final[set[Server]] = set()  # those that have answered this process
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the part of ``environ`` that tmux clients, and with them a server they start, may see."""
-    return {name: value for name, value in environ.items() if name in _KEPT or name.startswith("LC_")}
+    """Return the part of ``environ`` that tmux clients, and with them a server they start, may see.
+
+    :param environ: may lose variables meanwhile, as what is the whole process's does.
+    """
+    names = [name for name in list(environ) if name in _KEPT or name.startswith("LC_")]
+    return {name: value for name in names if (value := environ.get(name)) is not None}
 
 
 def _chain(commands: Sequence[Sequence[str]]) -> list[str]:
