@@ -6,7 +6,7 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
@@ -92,10 +92,11 @@ class _Call(Generic[T]):
 class _Worker:
     """A daemon thread that makes one call after another, until it is told to end."""
 
-    __slots__ = ("_call", "_ready")
+    __slots__ = ("_call", "_is_last", "_ready")
 
     def __init__(self) -> None:
         self._call: _Call[Any] | None = None
+        self._is_last = False
         self._ready = threading.Lock()
         self._ready.acquire()
         threading.Thread(target=self._work, name="rouser-hook", daemon=True).start()
@@ -106,10 +107,14 @@ class _Worker:
 
     def end(self) -> None:
         """End, as soon as the call that is being made returns, if it does."""
-        self._ready.release()
+        self._is_last = True
+        with suppress(
+            RuntimeError
+        ):  # who made the call was interrupted before this has taken it, and can take no other
+            self._ready.release()
 
     def _work(self) -> None:
-        while True:
+        while not self._is_last:
             self._ready.acquire()
             call, self._call = self._call, None
             if call is None:
