@@ -1,6 +1,7 @@
 """Which processes are a session's, and ending them."""
 
 import os
+import resource
 import subprocess
 
 import pytest
@@ -67,3 +68,21 @@ def test_without_descriptors_it_is_not_known_whose_a_process_is(start):
     with no_descriptors(), pytest.raises(OSError, match="Too many open files"):
         end_process_of("5b1e7a34", process.pid)
     assert process.poll() is None
+
+
+def test_it_is_ended_by_a_process_that_has_many_descriptors(start):
+    process = start("5b1e7a34")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limits[1] < 2_000:
+        pytest.skip("fewer descriptors are allowed")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2_000, limits[1]))
+    opened = []
+    try:
+        while not opened or opened[-1] < 1_100:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+        end_process_of("5b1e7a34", process.pid)
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert process.wait(30) < 0

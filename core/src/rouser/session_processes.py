@@ -9,6 +9,7 @@ from typing import Final
 
 # What an agent gets to end itself, and then the kernel to end it.
 _PATIENCE: Final = 2.0
+_MILLISECONDS: Final = 1000
 
 
 def is_process_of(session_id: str, pid: int) -> bool:
@@ -30,8 +31,7 @@ def end_process_of(session_id: str, pid: int) -> None:
 
     :raises OSError: it is still there 2 seconds after SIGTERM, and another 2 after SIGKILL, or cannot be looked at.
     """
-    import select
-    import signal  # both are needed only where something is left
+    import signal  # needed only where something is left
 
     try:
         descriptor = os.pidfd_open(pid)
@@ -43,8 +43,19 @@ def end_process_of(session_id: str, pid: int) -> None:
         for number in (signal.SIGTERM, signal.SIGKILL):
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(descriptor, number)
-            if select.select([descriptor], [], [], _PATIENCE)[0]:
+            if _is_ready(descriptor, _PATIENCE):
                 return
     finally:
         os.close(descriptor)
     raise OSError(f"process {pid} does not end")
+
+
+def _is_ready(descriptor: int, seconds: float) -> bool:
+    """Wait until there is something to read, or the time is over."""
+    import select
+
+    if not hasattr(select, "poll"):
+        return bool(select.select([descriptor], [], [], seconds)[0])
+    poll = select.poll()  # select() takes no number above 1023
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(seconds * _MILLISECONDS))
