@@ -1,7 +1,9 @@
 """When a restore refuses, nothing has been changed."""
 
+from pathlib import Path
+
 import pytest
-from support.fakes import FakeWorkspace, PlainWorkspace
+from support.fakes import FakeRuntime, FakeWorkspace, PlainWorkspace
 from support.stage import Stage, at_first, raiser
 
 from rouser import (
@@ -14,6 +16,7 @@ from rouser import (
     SessionNotRestorableError,
     SessionStatus,
     WorkspaceMissingError,
+    hookimpl,
 )
 
 
@@ -66,13 +69,19 @@ def test_a_probe_that_hangs_means_unknown_not_dead(hasty_stage: Stage) -> None:
     refused(hasty_stage, hasty_stage.add().id, LivenessUnknownError, "did not answer within 0.5 s")
 
 
-def test_a_probe_that_answers_nonsense_means_unknown_not_dead(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+class SilentRuntime(FakeRuntime):
+    """A runtime that does not answer whether an agent lives."""
+
+    @hookimpl
+    def runtime_is_alive(self, handle: str) -> bool:
+        return None  # type: ignore[return-value]
+
+
+def test_a_probe_that_answers_nonsense_means_unknown_not_dead(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, runtime=SilentRuntime)
     session = stage.add()
-    real = stage.host.call
-    monkeypatch.setattr(
-        stage.host, "call", lambda name, hook, **kw: None if hook == "runtime_is_alive" else real(name, hook, **kw)
-    )
     refused(stage, session.id, LivenessUnknownError, "runtime returned NoneType from runtime_is_alive")
+    stage.close()
 
 
 def test_force_takes_unknown_for_dead_and_says_so(stage: Stage) -> None:

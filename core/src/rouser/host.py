@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 import pluggy
 
+from rouser.answers import WrongAnswerError, checked
 from rouser.deadline import DeadlineExceededError, call_each_within, call_within, in_turn
 from rouser.entrypoints import installed
 from rouser.errors import (
@@ -163,11 +164,11 @@ class Host:
     def call(self, plugin_name: str, hook_name: str, **arguments: Any) -> Any:
         """Call a hook of one named plugin, within its deadline, inside the hook wrappers of all plugins.
 
-        :returns: what the plugin returned.
+        :returns: what the plugin returned, checked, see :mod:`rouser.answers`.
         :raises PluginNotFoundError: the plugin is not installed, or lacks this hook.
         :raises PluginUnusableError: the plugin is not loaded, or rejects its settings.
         :raises HookTimeoutError: it did not return in time.
-        :raises PluginCallError: it raised; the original is the cause.
+        :raises PluginCallError: it raised, and the original is the cause; or it returned what it must not.
         """
         self._require_hook(plugin_name, hook_name)
         if hook_name != "plugin_scratch_settings":
@@ -262,7 +263,10 @@ class Host:
         def called() -> Any:
             # In here, a KeyboardInterrupt is the plugin's own: Ctrl-C reaches the main thread alone.
             try:
-                return _read(caller(**arguments))
+                return checked(hook_name, caller(**arguments))
+            except WrongAnswerError as error:
+                message = f"{plugin_name} returned {error.found} from {hook_name}, where {error.expected} is expected"
+                raise PluginCallError(message, plugin_name, hook_name) from error
             except BaseException as error:
                 try:
                     said = f"{plugin_name}: {error}" if isinstance(error, HookError) else ""
@@ -306,12 +310,3 @@ class Host:
         if plugin is None or plugin not in owners:
             return None
         return self._manager.subset_hook_caller(hook_name, owners - {plugin})
-
-
-def _read(value: Any) -> Any:
-    """Return what a hook returned, read in full while its deadline runs and its plugin can be blamed for failures."""
-    if isinstance(value, str | bytes | dict | list | tuple):
-        return value
-    if isinstance(value, Mapping):
-        return dict(value.items())
-    return list(value) if isinstance(value, Sequence) else value

@@ -18,21 +18,19 @@ class Runtime(Provider):
 
     def create(self, session: Session, name: str, cwd: Path, command: Sequence[str], env: Mapping[str, str]) -> str:
         """Start ``command`` in a new runtime and return its handle."""
-        handle = self._typed(
-            str, "runtime_create", session=session, name=name, cwd=cwd, command=tuple(command), env=env
-        )
-        is_text = handle.isascii() or not any("\ud800" <= char <= "\udfff" for char in handle)
-        if not handle or "\0" in handle or not is_text:
-            raise self._wrong("runtime_create", handle, "text that can be kept, not empty")
+        handle: str = self._call("runtime_create", session=session, name=name, cwd=cwd, command=tuple(command), env=env)
+        if not handle:
+            raise self._wrong("runtime_create", handle, "a handle that is not empty")
         return handle
 
     def is_alive(self, handle: str) -> bool:
         """Return whether the agent in the runtime still runs."""
-        return self._typed(bool, "runtime_is_alive", handle=handle)
+        alive: bool = self._call("runtime_is_alive", handle=handle)
+        return alive
 
     def list_alive(self, handles: Sequence[str]) -> dict[str, bool]:
         """Return for each handle whether its agent runs; those of which it is unknown are left out."""
-        value = self._typed(Mapping, "runtime_list_alive", handles=tuple(handles))  # type: ignore[type-abstract]
+        value: Mapping[str, Any] = self._call("runtime_list_alive", handles=tuple(handles))
         return {handle: alive for handle, alive in value.items() if isinstance(alive, bool)}
 
     @property
@@ -64,9 +62,8 @@ class Runtime(Provider):
 
     def get_output(self, handle: str, lines: int) -> str | None:
         """Return the last lines of the agent's terminal; None when the plugin keeps no output."""
-        if not self._has("runtime_get_output"):
-            return None
-        return self._typed(str, "runtime_get_output", handle=handle, lines=lines)
+        output: str | None = self._optional("runtime_get_output", handle=handle, lines=lines)
+        return output
 
     @property
     def ends(self) -> bool:
@@ -75,19 +72,20 @@ class Runtime(Provider):
 
     def end(self, handle: str, lines: int) -> str:
         """End the runtime and every process in it, and return the last lines of the agent's terminal."""
-        return self._typed(str, "runtime_end", handle=handle, lines=lines)
+        output: str = self._call("runtime_end", handle=handle, lines=lines)
+        return output
 
     def attach_command(self, handle: str) -> tuple[str, ...] | None:
         """Return the argv that attaches the terminal; None when the plugin has no such thing."""
         if not self._has("runtime_attach_command"):
             return None
-        return self._argv("runtime_attach_command", handle=handle)
+        return tuple(self._call("runtime_attach_command", handle=handle))
 
     def describe(self, handles: Sequence[str]) -> Mapping[str, str]:
         """Return what the plugin has to say of live runtimes, for those of which there is something."""
         if not handles or not self._has("runtime_describe"):
             return {}
-        value = self._typed(Mapping, "runtime_describe", handles=tuple(handles))  # type: ignore[type-abstract]
+        value: Mapping[str, Any] = self._call("runtime_describe", handles=tuple(handles))
         return {handle: note for handle, note in value.items() if isinstance(note, str)}
 
     def options(self, options: Mapping[str, str]) -> Mapping[str, Any]:
@@ -100,12 +98,13 @@ class Runtime(Provider):
             return {}
         if not self._has("runtime_options"):
             raise ConfigError(f"the runtime {self.name} takes no options; leave --runtime-option out")
-        value = self._typed(Mapping, "runtime_options", options=dict(options))  # type: ignore[type-abstract]
-        return self._json("runtime_options", value)
+        kept: Mapping[str, Any] = self._call("runtime_options", options=dict(options))
+        return kept
 
     def discover(self) -> list[DiscoveredRuntime] | None:
         """Return the live runtimes that the plugin made; None when it cannot tell."""
-        return self._entries(DiscoveredRuntime, "runtime_discover") if self._has("runtime_discover") else None
+        found: list[DiscoveredRuntime] | None = self._optional("runtime_discover")
+        return found
 
     @property
     def adopts(self) -> bool:
@@ -114,7 +113,5 @@ class Runtime(Provider):
 
     def adopt(self, session: Session, pid: int) -> str | None:
         """Take the runtime that a process runs in for the session's; None when it is none of the plugin's."""
-        value = self._call("runtime_adopt", session=session, pid=pid)
-        if value is not None and not isinstance(value, str):
-            raise self._wrong("runtime_adopt", value, "str or None")
-        return value
+        handle: str | None = self._call("runtime_adopt", session=session, pid=pid)
+        return handle

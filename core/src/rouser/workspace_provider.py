@@ -17,12 +17,13 @@ class Workspace(Provider):
 
     def create(self, session: Session, repository: Path, branch: str, base: str | None) -> Path:
         """Make the session's workspace and return its absolute path."""
-        path = self._typed(Path, "workspace_create", session=session, repository=repository, branch=branch, base=base)
-        return self._absolute("workspace_create", path)
+        path: Path = self._call("workspace_create", session=session, repository=repository, branch=branch, base=base)
+        return path
 
     def exists(self, path: Path) -> bool:
         """Return whether ``path`` is a usable workspace."""
-        return self._typed(bool, "workspace_exists", path=path)
+        there: bool = self._call("workspace_exists", path=path)
+        return there
 
     @property
     def restores(self) -> bool:
@@ -31,7 +32,8 @@ class Workspace(Provider):
 
     def restore(self, session: Session, path: Path) -> Path:
         """Recreate a workspace from the session's branch."""
-        return self._absolute("workspace_restore", self._typed(Path, "workspace_restore", session=session, path=path))
+        restored: Path = self._call("workspace_restore", session=session, path=path)
+        return restored
 
     def destroy(self, path: Path, *, force: bool) -> None:
         """Remove the workspace; without ``force`` only if no work is lost."""
@@ -39,17 +41,15 @@ class Workspace(Provider):
 
     def has_branch(self, repository: Path, branch: str) -> bool:
         """Return whether the repository has the branch already; False when the plugin cannot tell."""
-        if not self._has("workspace_has_branch"):
-            return False
-        return self._typed(bool, "workspace_has_branch", repository=repository, branch=branch)
+        return bool(self._optional("workspace_has_branch", repository=repository, branch=branch))
 
     def describe(self, path: Path) -> str:
         """Return one line on the work in the workspace; empty when the plugin has nothing to say."""
-        return self._typed(str, "workspace_describe", path=path) if self._has("workspace_describe") else ""
+        return self._optional("workspace_describe", path=path) or ""
 
     def discover(self) -> list[DiscoveredWorkspace]:
         """Return the workspaces that the plugin made and that still exist."""
-        return self._entries(DiscoveredWorkspace, "workspace_discover") if self._has("workspace_discover") else []
+        return self._optional("workspace_discover") or []
 
     @property
     def keeps_snapshots(self) -> bool:
@@ -58,31 +58,30 @@ class Workspace(Provider):
 
     def snapshot(self, session: Session, path: Path, reason: str) -> Snapshot | None:
         """Keep the work in a workspace; None when there is nothing to keep that is not kept already."""
-        found = self._optional(Snapshot, "workspace_snapshot", session=session, path=path, reason=reason)
+        found: Snapshot | None = self._optional("workspace_snapshot", session=session, path=path, reason=reason)
         return None if found is None else self._sound("workspace_snapshot", found)
 
     def snapshots(self, session: Session) -> list[Snapshot]:
         """Return the session's snapshots, newest first; none when the plugin keeps none."""
-        if not self._has("workspace_snapshots"):
-            return []
-        found = self._entries(Snapshot, "workspace_snapshots", session=session)
+        found: list[Snapshot] = self._optional("workspace_snapshots", session=session) or []
         return sorted(
             (self._sound("workspace_snapshots", one) for one in found), key=lambda one: one.number, reverse=True
         )
 
     def restore_snapshot(self, session: Session, path: Path, number: int, *, overwrite: bool) -> list[str]:
         """Put the work of a snapshot back; return the names of the files that were left as they are."""
-        return self._entries(
-            str, "workspace_restore_snapshot", session=session, path=path, number=number, overwrite=overwrite
+        names: list[str] = self._call(
+            "workspace_restore_snapshot", session=session, path=path, number=number, overwrite=overwrite
         )
+        return names
 
     def drop_snapshot(self, session: Session, number: int) -> None:
         """Forget a snapshot, for good."""
         self._call("workspace_drop_snapshot", session=session, number=number)
 
     def _sound(self, hook: str, snapshot: Snapshot) -> Snapshot:
-        if snapshot.number < 1 or snapshot.at.tzinfo is None:
-            raise self._wrong(hook, snapshot, "a number from 1 and a time with its zone")
+        if snapshot.number < 1:
+            raise self._wrong(hook, snapshot, "a number from 1")
         return snapshot
 
     def paths_of(self, session: Session) -> list[Path]:
@@ -90,11 +89,6 @@ class Workspace(Provider):
         if session.workspace_path is not None:
             return [session.workspace_path]
         return [found.path for found in self.discover() if found.session_id == session.id]
-
-    def _absolute(self, hook: str, path: Path) -> Path:
-        if not path.is_absolute():
-            raise self._wrong(hook, path, "absolute path")
-        return path
 
 
 class Directory:
