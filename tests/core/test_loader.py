@@ -134,6 +134,41 @@ def test_a_plugin_that_hangs_is_given_up(site: Site, monkeypatch: pytest.MonkeyP
     assert info.error == "importing it took longer than 0.5 s"
 
 
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ("async def session_restoring(session): pass", "session_restoring is async"),
+        ("async def session_restoring(session): yield", "session_restoring is async"),
+        ("def session_restoring(session): yield", "session_restoring is a generator"),
+    ],
+)
+def test_a_hook_that_would_return_before_it_has_done_anything_is_kept_out(site: Site, body: str, error: str) -> None:
+    site.add("odd", f"from rouser import hookimpl\n@hookimpl\n{body}\n")
+    (info,) = Host.load().plugins
+    assert info.state is PluginState.FAILED
+    assert info.error.startswith(error)
+
+
+@pytest.mark.parametrize("kind", ["wrapper", "hookwrapper"])
+def test_a_wrapper_is_a_generator(site: Site, kind: str) -> None:
+    site.add("good", f"from rouser import hookimpl\n@hookimpl({kind}=True)\ndef session_restoring(session): yield\n")
+    assert states(Host.load()) == {"good": PluginState.LOADED}
+
+
+def test_a_decorator_may_run_what_is_async(site: Site) -> None:
+    source = """
+        import asyncio, functools
+        from rouser import hookimpl
+        def run(function):
+            return functools.wraps(function)(lambda session: asyncio.run(function(session)))
+        @hookimpl
+        @run
+        async def session_restoring(session): pass
+    """
+    site.add("good", source)
+    assert states(Host.load()) == {"good": PluginState.LOADED}
+
+
 def test_an_object_that_is_not_hashable_is_kept_out(site: Site) -> None:
     source = IMPORT + "class P(dict):\n    @hookimpl\n    def session_restoring(self, session): pass\nplugin = P()"
     assert "not hashable" in failure(site, source, value="{module}:plugin").error

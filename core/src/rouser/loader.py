@@ -3,10 +3,10 @@
 import inspect
 import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from types import ModuleType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pluggy
 
@@ -178,6 +178,7 @@ def _check(manager: pluggy.PluginManager, plugin: object, name: str, declared: t
             if implementation.wrapper or implementation.hookwrapper:
                 wrappers = True
             else:
+                _reject_unfinished(implementation.function, caller.name)
                 implemented.add(caller.name)
     if not implemented and not wrappers:
         raise InvalidPluginError(f"{name} implements no hook of rouser; are its functions marked with @hookimpl?")
@@ -213,19 +214,41 @@ def _reject_keyword_only(function: object, hook: str) -> None:
         raise InvalidPluginError(f"{hook} has keyword-only parameters, which pluggy never passes; remove the '*'")
 
 
-class _Manager(pluggy.PluginManager):
-    """Spares pluggy a careful look at attributes whose names no hook can have."""
+def _reject_unfinished(function: object, hook: str) -> None:
+    """Reject what has done nothing yet when it returns; not looked for behind decorators, which may see to it."""
+    flags: int = getattr(getattr(function, "__code__", None), "co_flags", 0)
+    if flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
+        raise InvalidPluginError(f"{hook} is async, and nobody would await it; make it a plain function")
+    if flags & inspect.CO_GENERATOR:
+        raise InvalidPluginError(
+            f"{hook} is a generator, which only a wrapper may be; return a value in place of yield"
+        )
+
+
+class Manager(pluggy.PluginManager):
+    """Spares pluggy a careful look at attributes whose names no hook can have, and tells implementations apart."""
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        """Return how a plugin's attribute is marked; None when it is no hook's."""
         return None if name.startswith("_") else super().parse_hookimpl_opts(plugin, name)
 
     def parse_hookspec_opts(self, module_or_class: ModuleType | type, name: str) -> pluggy.HookspecOpts | None:
+        """Return how a specification's attribute is marked; None when it is no hook's."""
         return None if name.startswith("_") else super().parse_hookspec_opts(module_or_class, name)
 
+    def caller_of(self, hook: str, implementations: Sequence[pluggy.HookImpl]) -> Callable[..., Any]:
+        """Return a function that calls a hook with only these of its implementations, in the order of pluggy's list.
 
-def new_manager() -> pluggy.PluginManager:
+        Pluggy itself can only leave out all that a plugin has of a hook, its wrappers included.
+        """
+        spec: Any = getattr(self.hook, hook).spec
+        is_first = bool(spec.opts.get("firstresult"))
+        return lambda **arguments: self._hookexec(hook, implementations, arguments, is_first)
+
+
+def new_manager() -> Manager:
     """Return a plugin manager that knows rouser's hook specifications and no plugin."""
-    manager = _Manager(PROJECT)
+    manager = Manager(PROJECT)
     for spec in KINDS.values():
         manager.add_hookspecs(spec)
     return manager
