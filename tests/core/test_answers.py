@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from support.fakes import FakeAgent, FakeRuntime, FakeWorkspace
+from support.stage import Stage
 
 import rouser
 from rouser import (
@@ -215,6 +216,26 @@ def test_what_holds_itself_is_refused() -> None:
 )
 def test_what_is_right_is_taken_as_it_is(hook: str, answer: Any, taken: Any) -> None:
     assert ask(hook, answer) == taken
+
+
+def test_what_nobody_awaited_is_not_taken_for_done(recwarn: pytest.WarningsRecorder) -> None:
+    async def send() -> None:
+        """Do nothing, however long one waits for it."""
+
+    with pytest.raises(PluginCallError, match="odd returned coroutine from runtime_send_message, where None"):
+        ask("runtime_send_message", send())
+    assert list(recwarn) == []
+
+
+def test_an_event_takes_no_answer(stage: Stage) -> None:
+    class Talkative:
+        @hookimpl
+        def session_removed(self):
+            return "noted"
+
+    stage.host.register(Talkative(), "talkative")
+    stage.host.notify("session_removed", session=stage.add())
+    assert stage.host.problems == ["talkative returned str from session_removed, where None is expected"]
 
 
 def test_text_becomes_plain_wherever_it_stands() -> None:

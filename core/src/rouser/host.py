@@ -64,7 +64,7 @@ class Host:
         self._infos: dict[str, PluginInfo] = {}
         self._waiting: Final[dict[str, Installed]] = {}
         self._loading: Final = threading.Lock()
-        self._callers: Final[dict[tuple[str, str], pluggy.HookCaller | None]] = {}
+        self._callers: Final[dict[tuple[str, str], Callable[..., Any] | None]] = {}
         self._rejected: Final[dict[str, PluginCallError | None]] = {}
         self._configuring: Final = threading.Lock()
         self._surroundings: Surroundings | None = None
@@ -289,7 +289,7 @@ class Host:
             return PluginCallError(message, plugin_name, hook_name)
         return None
 
-    def _caller(self, plugin_name: str, hook_name: str) -> pluggy.HookCaller | None:
+    def _caller(self, plugin_name: str, hook_name: str) -> Callable[..., Any] | None:
         """Return the hook without the other plugins' own implementations, but with everybody's wrappers.
 
         None when the plugin itself does not implement it. Remembered, as thousands of calls ask for the same.
@@ -299,14 +299,16 @@ class Host:
             self._callers[key] = self._made_caller(plugin_name, hook_name)
         return self._callers[key]
 
-    def _made_caller(self, plugin_name: str, hook_name: str) -> pluggy.HookCaller | None:
+    def _made_caller(self, plugin_name: str, hook_name: str) -> Callable[..., Any] | None:
         caller: pluggy.HookCaller = getattr(self._manager.hook, hook_name)
         plugin = self._manager.get_plugin(plugin_name)
-        owners = {
-            implementation.plugin
-            for implementation in caller.get_hookimpls()
-            if not (implementation.wrapper or implementation.hookwrapper)
-        }
+        implementations = caller.get_hookimpls()
+        wrappers = [one for one in implementations if one.wrapper or one.hookwrapper]
+        owners = {one.plugin for one in implementations if one not in wrappers}
         if plugin is None or plugin not in owners:
             return None
-        return self._manager.subset_hook_caller(hook_name, owners - {plugin})
+        others = owners - {plugin}
+        if others.isdisjoint(wrapper.plugin for wrapper in wrappers):
+            return self._manager.subset_hook_caller(hook_name, others)
+        kept = [one for one in implementations if one in wrappers or one.plugin == plugin]
+        return self._manager.caller_of(hook_name, kept)
