@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.stage import intent, make_session, receipt
+from support.stage import LONG_AGO, Stage, intent, make_session, receipt
 
-from rouser import Conversation, Evidence, PromptState
+from rouser import Conversation, Evidence, PromptState, StoreError
 from rouser.records import COLUMNS, checksum, from_row, to_row
 
 HOSTILE = [
@@ -49,3 +49,49 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         pending=intent("x"),
     )
     assert from_row(tuple(to_row(session))) == session
+
+
+UNFIT = [
+    ("name", "\ud800"),
+    ("branch", None),
+    ("task", b"x"),
+    ("runtime_handle", 7),
+    ("repository", Path("relative")),
+    ("workspace_path", Path("/a\0b")),
+    ("workspace_path", Path("/\ud800")),
+    ("created_at", LONG_AGO.replace(tzinfo=None)),
+    ("agent_config", {"a": float("nan")}),
+    ("agent_config", {"a": {1}}),
+    ("runtime_config", None),
+    ("activity", "flying"),
+    ("conversation", Conversation(id=None, evidence=Evidence.PINNED)),
+    ("conversation", Conversation(id="c", evidence="nonsense")),
+    ("conversation", Conversation(id="c", evidence=Evidence.PINNED, reason=None)),
+    ("prompt", receipt("flying")),
+    ("pending", intent("x", command=(1,))),
+    ("pending", intent("x", resumed=1)),
+]
+
+
+@pytest.mark.parametrize(("column", "value"), UNFIT)
+def test_what_would_not_be_read_is_not_written(stage: Stage, column: str, value: Any) -> None:
+    session = stage.add()
+    before = stage.row(session)
+    with pytest.raises(StoreError, match=rf"^session {session.short_id} cannot be recorded, .* its {column}: "):
+        stage.store.update(session._replace(**{column: value}), "changed")
+    assert stage.row(session) == before
+    assert stage.store.get(session.id) == session
+
+
+def test_what_is_nested_too_deeply_is_not_written(tmp_path: Path) -> None:
+    value: dict[str, Any] = {}
+    for _ in range(5000):
+        value = {"a": value}
+    with pytest.raises(StoreError, match="its metadata: "):
+        to_row(make_session(tmp_path, metadata=value))
+
+
+def test_a_number_that_json_does_not_have_is_read_as_none(tmp_path: Path) -> None:
+    values = to_row(make_session(tmp_path))[:-1]
+    values[COLUMNS.index("agent_config")] = '{"a": NaN}'
+    assert from_row((*values, checksum(values))).agent_config == {"a": None}

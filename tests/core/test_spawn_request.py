@@ -38,8 +38,9 @@ class TestRequest:
     def test_an_argument_with_a_nul(self, stage: Stage) -> None:
         self.refused(stage, "NUL", arguments=("--model", "a\0b"))
 
-    def test_settings_that_cannot_be_kept(self, stage: Stage) -> None:
-        self.refused(stage, "the settings of agent", agent_settings={"since": date(2024, 1, 1)})
+    @pytest.mark.parametrize("value", [date(2024, 1, 1), float("nan")])
+    def test_settings_that_cannot_be_kept(self, stage: Stage, value: object) -> None:
+        self.refused(stage, "the settings of agent", agent_settings={"since": value})
 
     @pytest.mark.parametrize("name", ["", "-x", "a.b", "a:b", "a b", "ä", "a" * 65, "a\n", "a/b"])
     def test_a_name_that_runtimes_do_not_take(self, stage: Stage, name: str) -> None:

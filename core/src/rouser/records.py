@@ -9,6 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from rouser.errors import StoreError
 from rouser.models import (
     ActivityState,
     Conversation,
@@ -58,12 +59,17 @@ def _read_argv(value: Any) -> tuple[str, ...]:
     return tuple(map(_read_text, value))
 
 
+# Without the default of json.dumps, which writes NaN. What is read may have been written by it.
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+_DECODER: Final = json.JSONDecoder(parse_constant=lambda _: None)
+
+
 def _write_json(value: Mapping[str, Any]) -> str:
-    return json.dumps(dict(value), separators=(",", ":"))
+    return _ENCODER.encode(dict(value))
 
 
 def _read_json(text: str) -> dict[str, Any]:
-    value = json.loads(text)
+    value = _DECODER.decode(text)
     if not isinstance(value, dict):
         raise TypeError("not a JSON object")
     return value
@@ -192,12 +198,28 @@ _SUMMED: Final = sorted(enumerate(_COLUMNS), key=itemgetter(1))
 
 
 def to_row(session: Session) -> list[Any]:
-    """Return the values of :data:`COLUMNS` for ``session``."""
+    """Return the values of :data:`COLUMNS` for ``session``.
+
+    :raises StoreError: a value is not what its column holds, so that :func:`from_row` would refuse it.
+    """
     row: list[Any] = []
     for name, column in _COLUMNS.items():
         value = getattr(session, name)
-        row.append(None if value is None else column.write(value))
+        try:
+            row.append(None if value is None and name not in _REQUIRED else _written(column, value))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            message = f"session {session.short_id} cannot be recorded, because of its {name}: {error}"
+            raise StoreError(message) from error
     return [*row, checksum(row)]
+
+
+def _written(column: _Column, value: Any) -> str | bytes:
+    """Return how a value is stored, once it has been read back: what cannot be is a damaged database to all others."""
+    written: str | bytes = column.write(value)
+    if isinstance(written, str) and not written.isascii():
+        written.encode()
+    column.read(written)
+    return written
 
 
 def from_row(row: tuple[Any, ...]) -> Session:

@@ -192,7 +192,7 @@ def kept_settings(agent: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     :raises ConfigError: they hold what JSON cannot.
     """
     try:
-        json.dumps(dict(settings))
+        json.dumps(dict(settings), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"the settings of {agent} cannot be kept with the session: {error}") from error
     return dict(settings)
