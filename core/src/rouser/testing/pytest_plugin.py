@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rouser.answers import WrongAnswerError
 from rouser.errors import HookError, PluginCallError
 
 if TYPE_CHECKING:
@@ -39,15 +40,21 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """Say in one line which hook is still to be written or refuses, where a traceback would say no more."""
+    """Say in one line which hook is still to be written, refuses or answers wrongly: a traceback would say no more."""
     try:
         return (yield)
     except PluginCallError as error:
         cause = error.__cause__
-        if not isinstance(cause, (NotImplementedError, HookError)) or not _is_of_the_kit(pyfuncitem.cls):
+        if not _is_of_the_kit(pyfuncitem.cls):
             raise
-        is_refusal = isinstance(cause, HookError)
-        line = f"{error.hook} raises HookError: {cause}" if is_refusal else f"{cause} ({error.hook})"
+        if isinstance(cause, HookError):
+            line = f"{error.hook} raises HookError: {cause}"
+        elif isinstance(cause, NotImplementedError):
+            line = f"{cause} ({error.hook})"
+        elif isinstance(cause, WrongAnswerError):
+            line = str(error)
+        else:
+            raise
     pytest.fail(line, pytrace=False)
 
 

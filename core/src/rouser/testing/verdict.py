@@ -8,6 +8,7 @@ from typing import Final, NoReturn, TypeVar
 
 import pytest
 
+from rouser.answers import WrongAnswerError
 from rouser.errors import HookError, HookTimeoutError, PluginCallError
 
 T = TypeVar("T")
@@ -67,6 +68,8 @@ def _attempt(call: Callable[[], T]) -> tuple[T | None, PluginCallError | None]:
         error = caught
     if isinstance(error, HookTimeoutError):
         fail(f"{error}: a plugin ends what it waits for when time_left() runs out, and raises HookError")
+    if isinstance(error.__cause__, WrongAnswerError):
+        fail(str(error))
     if not isinstance(error.__cause__, HookError):
         fail(f"{error}: where people are to read one line, raise HookError")
     return None, error
