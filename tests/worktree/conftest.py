@@ -74,3 +74,15 @@ def made(spawn, session):
 @pytest.fixture
 def take(plugin, made):
     return lambda reason="by hand": plugin.workspace_snapshot(made[0], made[1], reason)
+
+
+@pytest.fixture
+def with_submodule(make_repo, repo, spawn, session, tmp_path):
+    library = make_repo(tmp_path / "library")
+    library.commit("lib.txt")
+    allowed = ("-c", "protocol.file.allow=always", "submodule")
+    repo.git(*allowed, "--quiet", "add", str(library.path), "lib dir")
+    repo.git("commit", "-qm", "Add lib")
+    path = spawn(session)
+    repo.git(*allowed, "--quiet", "update", "--init", at=path)
+    return path

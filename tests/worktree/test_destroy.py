@@ -170,18 +170,6 @@ def test_a_locked_one_is_only_removed_by_force(repo, plugin, path):
     assert not path.exists()
 
 
-@pytest.fixture
-def with_submodule(make_repo, repo, spawn, session, tmp_path):
-    library = make_repo(tmp_path / "library")
-    library.commit("lib.txt")
-    allowed = ("-c", "protocol.file.allow=always", "submodule")
-    repo.git(*allowed, "--quiet", "add", str(library.path), "lib dir")
-    repo.git("commit", "-qm", "Add lib")
-    path = spawn(session)
-    repo.git(*allowed, "--quiet", "update", "--init", at=path)
-    return path
-
-
 def test_a_clean_submodule_does_not_hinder(repo, plugin, with_submodule):
     assert plugin.workspace_describe(with_submodule) == "clean"
     plugin.workspace_destroy(with_submodule, force=False)

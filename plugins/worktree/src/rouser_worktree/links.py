@@ -103,6 +103,13 @@ def write_link(private: Path, path: Path) -> None:
     fresh.replace(path / ".git")
 
 
+def git_directory(path: Path) -> Path | None:
+    """Return the repository of a checkout, which is its ``.git`` or is named there; None when there is none."""
+    named = _target(f"{path}/.git", "gitdir: ")
+    place = path / ".git" if named is None else Path(named)
+    return place if is_repository(place) else None
+
+
 def common_of(private: Path) -> Path | None:
     """Return the repository that a private directory belongs to; None when that is gone."""
     common = _target(f"{private}/commondir")

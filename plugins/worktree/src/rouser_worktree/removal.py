@@ -14,8 +14,10 @@ from rouser_worktree.records import Record, forget, read_record
 from rouser_worktree.remains import clear, clear_locks, cleared, is_locked
 from rouser_worktree.repository import Repository
 from rouser_worktree.snapshots import snapshots_in
+from rouser_worktree.state import branch_of
+from rouser_worktree.stranded import find_stranded
 from rouser_worktree.trees import remove_aside, remove_worktree
-from rouser_worktree.work import look, own_commits, stranded_commit
+from rouser_worktree.work import look, own_commits
 
 
 def destroy(base: Path, path: Path, *, force: bool) -> None:
@@ -57,8 +59,8 @@ def _destroy(path: Path, record: Record, held: Held, *, is_there: bool, force: b
     with cleared(repository, path, record.branch):
         if is_there:
             _remove_directory(repository, path, record, force=force)
-        elif not force:
-            _require_nothing_stranded(repository, path)
+        elif not force and record.ready:
+            _require_nothing_stranded(repository, path, record)
         remove_entry(repository, path)
         clear(repository, path, record.branch)
         _delete_unused_branch(repository, record)
@@ -103,14 +105,13 @@ def _remove_unlinked(path: Path, record: Record, *, force: bool) -> None:
     remove_worktree(path)
 
 
-def _require_nothing_stranded(repository: Repository, path: Path) -> None:
+def _require_nothing_stranded(repository: Repository, path: Path, record: Record) -> None:
     private = find_private(repository.common, path)
-    commit = None if private is None else stranded_commit(private)
-    if commit is not None:
-        raise HookError(
-            f"{path} is gone, but it had commit {commit}, which no branch has; "
-            f"keep it (git branch NAME {commit}), or use --force"
-        )
+    stranded = None if private is None else find_stranded(private, path)
+    if private is not None and stranded is not None:
+        comes_back = branch_of(private) == record.branch and repository.tip(record.branch) is not None
+        way = f"bring it back (rouser restore {record.session[:8]})" if comes_back else stranded.way
+        raise HookError(f"{path} is gone, but {stranded.what}; {way}, or use --force")
 
 
 def _delete_unused_branch(repository: Repository, record: Record) -> None:

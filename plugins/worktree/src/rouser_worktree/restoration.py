@@ -17,7 +17,8 @@ from rouser_worktree.records import Record, read_record, write_record
 from rouser_worktree.remains import clear, cleared
 from rouser_worktree.repository import Repository, find_repository
 from rouser_worktree.snapshots import snapshots_in
-from rouser_worktree.state import head_branch, under_way
+from rouser_worktree.state import branch_of, conflicts, head_branch, under_way
+from rouser_worktree.submodules import refill_submodules
 from rouser_worktree.trees import remove_tree
 
 _CHECKOUT: Final = ("checkout-index", "--all", "--quiet")
@@ -83,7 +84,7 @@ def _bring_back(session: Session, repository: Repository, path: Path, record: Re
         if private is None or not is_ours or path.is_symlink() or not points_nowhere(path):
             raise HookError(f"{path} is in the way, and is not the worktree of {branch}; move it, then try again")
         write_link(private, path)
-    elif private is not None and head_branch(private) == branch:
+    elif private is not None and branch_of(private) == branch:
         _refill(repository, private, path, branch)
     else:
         if private is not None:
@@ -144,8 +145,20 @@ def _fill(repository: Repository, private: Path, path: Path, branch: str) -> Non
     if not (private / "index").exists():
         git(path, "read-tree", "HEAD", held=repository.held)
     git(path, *_CHECKOUT, "--force", held=repository.held)
-    if not under_way(private):  # this changes nothing, but runs the post-checkout hook
+    unmerged = conflicts(private)
+    for name in unmerged:
+        _write_conflict(repository, path, name)
+    refill_submodules(private, path, repository.held)
+    if not unmerged and not under_way(private):  # this changes nothing, but runs the post-checkout hook
         git(path, "checkout", "--quiet", branch, "--", held=repository.held)
+
+
+def _write_conflict(repository: Repository, path: Path, name: str) -> None:
+    """Write a file with its conflict marked, or as the one side that it is there on."""
+    for side in ("--merge", "--ours", "--theirs"):
+        with suppress(GitFailedError):
+            git(path, "checkout", "--quiet", side, "--", f":(top,literal){name}", held=repository.held)
+            return
 
 
 def _add_or_leave_nothing(repository: Repository, path: Path, branch: str) -> None:
@@ -159,11 +172,8 @@ def _add_or_leave_nothing(repository: Repository, path: Path, branch: str) -> No
 
 
 def _require_kept_elsewhere(private: Path, path: Path) -> None:
-    from rouser_worktree.work import stranded_commit  # with GitPython, for which few restores have to wait
+    from rouser_worktree.stranded import find_stranded  # with GitPython, for which few restores have to wait
 
-    commit = stranded_commit(private)
-    if commit is not None:
-        raise HookError(
-            f"{path} is gone, but it had commit {commit}, which no branch has; "
-            f"keep it (git branch NAME {commit}), then try again"
-        )
+    stranded = find_stranded(private, path)
+    if stranded is not None:
+        raise HookError(f"{path} is gone, but {stranded.what}; {stranded.way}, then try again")

@@ -11,10 +11,10 @@ from rouser import HookError
 from rouser_worktree.library import SupervisedGit
 from rouser_worktree.links import Link
 from rouser_worktree.repository import HEADS
-from rouser_worktree.state import head_branch, under_way
+from rouser_worktree.state import under_way
+from rouser_worktree.submodules import unpushed_in_submodules
 
 _CHANGE: Final = frozenset("12u?")
-_SUBMODULE_MODE: Final = "160000"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,12 +38,12 @@ class Work:
         """Return it as one line, ``clean`` when there is nothing."""
         parts = []
         if self.changed:
-            parts.append(f"{_count(self.changed, 'file')} changed, not committed")
+            parts.append(f"{count_of(self.changed, 'file')} changed, not committed")
         if self.unpushed:
             where = f"on {self.branch}" if self.branch else "on no branch"
-            parts.append(f"{_count(self.unpushed, 'commit')} not pushed {where}")
+            parts.append(f"{count_of(self.unpushed, 'commit')} not pushed {where}")
         if self.in_submodules:
-            parts.append(f"{_count(self.in_submodules, 'commit')} not pushed in submodules")
+            parts.append(f"{count_of(self.in_submodules, 'commit')} not pushed in submodules")
         if self.under_way:
             parts.append(f"{self.under_way} not finished")
         return " · ".join(parts) or "clean"
@@ -68,7 +68,7 @@ def look(path: Path, link: Link, start: str | None, *, submodules: bool = False)
         changed=changed,
         unpushed=own_commits(git, branch, start),
         under_way=under_way(link.private),
-        in_submodules=_submodule_commits(path) if submodules else 0,
+        in_submodules=unpushed_in_submodules(path, link.private) if submodules else 0,
     )
 
 
@@ -89,14 +89,6 @@ def own_commits(git: SupervisedGit, branch: str | None, start: str | None, *, pu
     return _number(git.rev_list("--count", "--ignore-missing", tip, "--not", *elsewhere, "--"))
 
 
-def stranded_commit(private: Path) -> str | None:
-    """Return the commit that would be lost with a worktree whose directory is gone; None when none would."""
-    git = SupervisedGit(private, private)
-    if head_branch(private) is not None or not own_commits(git, None, None):
-        return None
-    return str(git.rev_parse("--short", "HEAD"))
-
-
 def _parse(entries: str) -> tuple[str | None, int]:
     branch: str | None = None
     kinds: Counter[str] = Counter()
@@ -111,24 +103,12 @@ def _parse(entries: str) -> tuple[str | None, int]:
     return branch, sum(kinds[kind] for kind in _CHANGE)
 
 
-def _submodule_commits(path: Path) -> int:
-    if not (path / ".gitmodules").exists():
-        return 0
-    total = 0
-    for entry in SupervisedGit(path).ls_files("--stage", "-z").split("\0"):
-        mode, _, name = entry.partition("\t")
-        inner = path / name
-        if mode.startswith(_SUBMODULE_MODE) and (inner / ".git").exists():
-            commits = SupervisedGit(inner).rev_list("--count", "HEAD", "--branches", "--not", "--remotes", "--")
-            total += _number(commits) + _submodule_commits(inner)
-    return total
-
-
 def _number(text: str) -> int:
     if not text.isdecimal():
         raise HookError(f"git rev-list --count answered {text[:80]!r}; is another program called git?")
     return int(text)
 
 
-def _count(number: int, noun: str) -> str:
+def count_of(number: int, noun: str) -> str:
+    """Return like ``1 file``, or ``2 files``."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
