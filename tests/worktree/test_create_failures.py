@@ -240,3 +240,14 @@ def test_what_was_half_made_when_its_repository_vanished_can_be_removed(repo, pl
     shutil.rmtree(path)
     plugin.workspace_destroy(path, force=False)
     assert_nothing_is_left(repo, base)
+
+
+@pytest.mark.parametrize("other", ["rouser", "rouser/fix/it"])
+def test_a_branch_that_leaves_no_place_for_another_is_named_and_nothing_is_left(repo, spawn, session, base, other):
+    repo.git("branch", other)
+    with pytest.raises(HookError, match=f"^branch rouser/fix cannot be made beside branch {other}; ") as caught:
+        spawn(session)
+    assert "\n" not in str(caught.value)
+    assert list((base / "shop").iterdir()) == []
+    repo.git("branch", "-m", other, "elsewhere")
+    assert spawn(session).is_dir()

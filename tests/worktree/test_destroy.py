@@ -4,6 +4,7 @@ import os
 import shutil
 
 import pytest
+from worktree.looks import leave_lock
 
 from rouser import HookError
 
@@ -301,3 +302,16 @@ def test_one_that_lost_its_repository_is_only_removed_by_force(repo, plugin, pat
     assert (path / "a.txt").exists()
     plugin.workspace_destroy(path, force=True)
     assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_branch_in_the_place_of_the_deleted_ones_directory_does_not_hinder(repo, plugin, path, broken):
+    repo.git("switch", "-qc", "elsewhere", at=path)
+    repo.git("branch", "-D", "rouser/fix")
+    repo.git("branch", "rouser")
+    if broken:
+        leave_lock(path)
+    plugin.workspace_destroy(path, force=False)
+    assert list(path.parent.iterdir()) == []
+    assert repo.listed() == [repo.path]
+    assert "rouser" in repo.branches()

@@ -184,3 +184,8 @@ def test_a_lock_that_the_disk_keeps_for_long_is_removed_by_the_next(
     plugin.workspace_destroy(path, force=True)
     assert not packed_lock.exists()
     assert nothing_but(path.parent)
+
+
+def test_a_lock_that_there_is_no_place_for_is_none(tmp_path):
+    (tmp_path / "rouser").touch()
+    remove_abandoned(tmp_path / "rouser" / "fix.lock", tmp_path)

@@ -45,7 +45,7 @@ def remove_abandoned(file: Path, common: Path) -> None:
 def _identity(file: Path) -> tuple[int, int] | None:
     try:
         status = os.lstat(file)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a branch rouser leaves no place for a lock on rouser/fix
         return None
     return status.st_ino, status.st_mtime_ns
 

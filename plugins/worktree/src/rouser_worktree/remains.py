@@ -96,7 +96,7 @@ def _half_entries(common: Path, path: Path, since: float) -> Iterator[Path]:
     """Yield the private directories of the worktree that lack what git needs to make sense of them."""
     ours = find_private(common, path)
     mine = re.compile(re.escape(path.name) + r"\d*")
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         for entry in sorted((common / "worktrees").iterdir()):
             is_new = mine.fullmatch(entry.name) is not None and entry.stat().st_mtime >= since
             if (entry == ours or (is_new and not names_worktree(entry))) and not _makes_sense(entry):
@@ -125,6 +125,6 @@ def _identity(file: Path, since: float) -> tuple[int, int] | None:
         status = os.lstat(file)
         if file.name == "locked" and is_locked(file.parent):
             return None
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a branch rouser leaves no place for a lock on rouser/fix
         return None
     return (status.st_ino, status.st_mtime_ns) if status.st_mtime >= since else None

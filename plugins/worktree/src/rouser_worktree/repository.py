@@ -68,8 +68,28 @@ class Repository:
         raise HookError(f"{what}, which is gone; if it is gone for good: git -C {self.common} worktree prune")
 
     def create_branch(self, branch: str, commit: str) -> None:
-        """Create a branch that must not be there yet, following no other."""
-        self.run("branch", "--no-track", branch, commit)
+        """Create a branch that must not be there yet, following no other.
+
+        :raises HookError: it could not be made, as where another branch has the place of its directory.
+        """
+        try:
+            self.run("branch", "--no-track", branch, commit)
+        except GitFailedError as error:
+            other = self._in_the_way_of(branch)
+            if other is None:
+                raise
+            raise HookError(
+                f"branch {branch} cannot be made beside branch {other}; "
+                f"rename that (git -C {self.common} branch -m {other} NAME), or use another branch"
+            ) from error
+
+    def _in_the_way_of(self, branch: str) -> str | None:
+        """Return a branch that leaves git no place for another: ``rouser`` or ``rouser/fix/it`` for ``rouser/fix``."""
+        parents = [branch[:index] for index, letter in enumerate(branch) if letter == "/"]
+        above = next((parent for parent in parents if self.tip(parent) is not None), None)
+        return (
+            above or self.run("for-each-ref", "--count=1", "--format=%(refname:lstrip=2)", f"{HEADS}{branch}/") or None
+        )
 
     def delete_branch(self, branch: str, commit: str) -> None:
         """Delete a branch if it is still at ``commit`` and nowhere checked out."""
