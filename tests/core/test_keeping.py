@@ -124,6 +124,15 @@ def test_a_lost_workspace_comes_back_with_its_latest_snapshot(stage):
     assert stage.journal.of("workspace_restore_snapshot") == [(1, False)]
 
 
+def test_a_plan_fails_as_the_restore_does_where_snapshots_cannot_be_listed(stage):
+    session = stage.add()
+    session.workspace_path.rmdir()
+    for act in (stage.plan, stage.restore):
+        stage.journal.before["workspace_snapshots"] = raiser(HookError("the repository is gone"))
+        with pytest.raises(WorkspaceMissingError, match=r"workspace missing: .*the repository is gone"):
+            act(session.id)
+
+
 def test_nothing_is_asked_of_snapshots_where_nothing_was_lost(stage):
     session = with_work(stage)
     stage.restore(session.id)

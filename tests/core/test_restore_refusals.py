@@ -102,8 +102,6 @@ def test_a_plugin_of_another_kind_is_refused(stage: Stage) -> None:
 
 
 def test_a_plugin_that_rejects_its_settings_is_refused_with_its_words(stage: Stage) -> None:
-    from rouser import hookimpl
-
     class Strict(FakeWorkspace):
         @hookimpl
         def plugin_configure(self, settings):
@@ -202,3 +200,20 @@ class TestDryRun:
         session = stage.add(alive=True)
         stage.plan(session.id)
         assert list(stage.runtime.live) == [session.runtime_handle]
+
+    def test_it_says_that_the_branch_is_not_there(self, tmp_path: Path) -> None:
+        class Telling(FakeWorkspace):
+            branches = ("rouser/fix",)
+
+            @hookimpl
+            def workspace_has_branch(self, repository: Path, branch: str) -> bool:
+                return branch in self.branches
+
+        stage = Stage(tmp_path, workspace=Telling)
+        session = stage.add()
+        session.workspace_path.rmdir()
+        assert stage.plan(session.id).evidence["workspace"] == "gone, to be recreated from rouser/fix"
+        stage.workspace.branches = ()
+        said = f"gone, to be recreated from rouser/fix; {session.repository} has no such branch"
+        assert stage.plan(session.id).evidence["workspace"] == said
+        stage.close()

@@ -16,7 +16,6 @@ from rouser.errors import (
     SessionNotRestorableError,
 )
 from rouser.host import Host
-from rouser.keeping import is_gone, newest_of, spoken
 from rouser.launch import ADOPT, RESTORE, Delivery, LaunchPlan, deliver, note_conversation, record_start, start
 from rouser.liveness import Liveness, probe
 from rouser.models import (
@@ -28,7 +27,13 @@ from rouser.models import (
     SessionStatus,
 )
 from rouser.providers import providers_of
-from rouser.restore_workspace import complete_workspace, describe_workspace, look_at_workspace, recreate_workspace
+from rouser.restore_workspace import (
+    complete_workspace,
+    describe_workspace,
+    foresee_workspace,
+    look_at_workspace,
+    recreate_workspace,
+)
 from rouser.restoring import Restore, nothing
 from rouser.store import Store
 
@@ -103,7 +108,11 @@ def plan_restore(
     with_snapshot: bool = True,
     known: Known | None = None,
 ) -> RestoreOutcome:
-    """Return what :func:`restore_session` would do, without doing any of it; raises what that would raise."""
+    """Return what :func:`restore_session` would do, without doing any of it.
+
+    It raises what that would raise before it changes anything. Whether a workspace can be recreated, its plugin only
+    finds out when it does.
+    """
     session = store.find(text)
     run = _prepare(host, store, session.id, config, force=force)
     liveness = _gate(run, known)
@@ -113,8 +122,8 @@ def plan_restore(
         return _outcome(run, run.recorded, intent.command, resumed=intent.resumed, sent=False, adopted=True)
     if look_at_workspace(run):
         describe_workspace(run)
-    elif with_snapshot and is_gone(session.workspace_path) and (found := newest_of(run.workspace, session)) is not None:
-        run.evidence["workspace"] += f" with {spoken(found)}"
+    else:
+        foresee_workspace(run._replace(with_snapshot=with_snapshot))
     plan = _plan(run, run.recorded, wait=False)
     return _outcome(run, plan.session, plan.full_command, resumed=plan.resumed, sent=bool(plan.prompt))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from rouser.errors import PluginError, WorkspaceMissingError
-from rouser.keeping import give_back, is_gone, note_loss, spoken, was_interrupted
+from rouser.keeping import give_back, is_gone, newest_of, note_loss, spoken, was_interrupted
 from rouser.models import Session
 from rouser.restoring import Restore
 
@@ -46,6 +46,30 @@ def describe_workspace(run: Restore) -> None:
         with suppress(PluginError):
             words = run.workspace.describe(run.recorded.workspace_path)
             run.evidence["workspace"] = f"usable    {words}".strip()
+
+
+def foresee_workspace(run: Restore) -> None:
+    """Add what can be told of recreating the workspace to the evidence, for those who read a plan.
+
+    Whether something is in its place, or has its branch, only its plugin finds out, when it recreates it.
+
+    :raises WorkspaceMissingError: the snapshot that it is to come back with cannot be known.
+    """
+    session = run.recorded
+    if session.workspace_path is None:
+        return
+    lost = run.workspace.keeps_snapshots and (is_gone(session.workspace_path) or was_interrupted(run.store, session))
+    if lost and run.with_snapshot:
+        try:
+            found = newest_of(run.workspace, session)
+        except PluginError as error:
+            raise WorkspaceMissingError(f"{session.short_id}: workspace missing: {error}") from error
+        if found is not None:
+            run.evidence["workspace"] += f" with {spoken(found)}"
+    with suppress(PluginError):  # where the session began may be gone, and its plugin know the repository otherwise
+        tells = run.host.implements(run.workspace.name, "workspace_has_branch")
+        if tells and not run.workspace.has_branch(session.repository, session.branch):
+            run.evidence["workspace"] += f"; {session.repository} has no such branch"
 
 
 def complete_workspace(run: Restore) -> Session:
