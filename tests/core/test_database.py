@@ -117,7 +117,7 @@ def test_a_link_to_nothing_is_not_followed_to_make_a_database(tmp_path: Path) ->
     file = tmp_path / "home" / "rouser.db"
     file.parent.mkdir()
     file.symlink_to(tmp_path / "elsewhere.db")
-    with pytest.raises(StoreError, match="Nothing was changed"):
+    with pytest.raises(StoreError, match=r"cannot be used: .* try again"):
         everything(file)
     assert not (tmp_path / "elsewhere.db").exists()
     assert [path.name for path in file.parent.iterdir()] == ["rouser.db"]
@@ -332,3 +332,13 @@ def test_failing_to_make_the_database_leaves_nothing_half_made(tmp_path: Path, m
     with Store(tmp_path / "home") as store, pytest.raises(StoreError):
         store.add(make_session(tmp_path), "added")
     assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_a_full_disk_is_named_without_saying_what_is_not_known_to_whoever_writes(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError) as caught, subject.translated(path):
+        connection.execute("CREATE TABLE more AS SELECT zeroblob(1000000)")
+    connection.close()
+    assert str(caught.value) == f"the disk that holds {path} is full. Free some space and try again."

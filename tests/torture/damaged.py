@@ -142,7 +142,7 @@ def _histories(store: Store, ground: _Ground) -> str | None:
 
 def _check_message(tally: Tally, ground: _Ground, what: str, error: StoreError) -> None:
     text = str(error)
-    helps = any(word in text for word in ("Put a backup", "Move it away", "Upgrade", "Nothing was changed"))
+    helps = any(word in text for word in ("Put a backup", "Move it away", "Upgrade", "put a backup", "try again"))
     tally.check(NAMED, str(ground.path) in text and "\n" not in text and helps, f"{what}: {text}")
 
 

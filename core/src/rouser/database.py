@@ -32,7 +32,7 @@ def translated(path: Path) -> Iterator[None]:
 def damaged(path: Path, reason: str) -> str:
     """Return the message for a database that cannot be read."""
     return (
-        f"the session database {path} is damaged ({' '.join(reason.split()):.200}). Nothing was changed. "
+        f"the session database {path} is damaged ({' '.join(reason.split()):.200}), and left as it is. "
         "Save what is readable: rouser doctor --salvage NEW.db, or put a backup in its place."
     )
 
@@ -44,10 +44,10 @@ def _operational(path: Path, error: sqlite3.OperationalError) -> str:
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return f"the session database {path} stayed locked by another process for {_BUSY_SECONDS:.0f} s. Try again."
     if name.startswith("SQLITE_FULL"):
-        return f"the disk that holds {path} is full. Nothing was changed. Free some space and try again."
+        return f"the disk that holds {path} is full. Free some space and try again."
     if name.startswith("SQLITE_READONLY"):
-        return f"the session database {path} is read-only. Nothing was changed."
-    return f"the session database {path} cannot be used: {error}. Nothing was changed."
+        return f"the session database {path} is read-only. Make it writable and try again."
+    return f"the session database {path} cannot be used: {error}. Mend that and try again."
 
 
 def connect(path: Path) -> sqlite3.Connection:
