@@ -1,6 +1,7 @@
 """Bringing back a worktree that is gone or broken."""
 
 import shutil
+import subprocess
 
 import pytest
 
@@ -216,3 +217,54 @@ def test_a_second_create_of_a_lost_one_restores_it(repo, spawn, session, path):
     shutil.rmtree(path)
     assert spawn(session) == path
     assert repo.git("rev-parse", "HEAD", at=path) == tip
+
+
+def test_a_repository_that_was_moved_and_repaired_is_found_once_the_directory_is_lost(repo, plugin, session, path):
+    moved = repo.path.with_name("moved")
+    repo.path.rename(moved)
+    repo.git("worktree", "repair", str(path), at=moved)
+    assert plugin.workspace_exists(path)
+    assert [file.name for file in path.parent.iterdir() if file != path] == [f".{path.name}.json"]
+    shutil.rmtree(path)
+    plugin.workspace_restore(session, path)
+    assert plugin.workspace_exists(path)
+    assert repo.git("rev-parse", "--path-format=absolute", "--git-common-dir", at=path) == str(moved / ".git")
+
+
+def test_to_look_at_one_whose_repository_is_in_its_place_writes_nothing(plugin, path):
+    record = path.with_name(f".{path.name}.json")
+    before = record.stat()
+    assert plugin.workspace_exists(path)
+    assert record.stat() == before
+
+
+@pytest.mark.parametrize("leave", [False, True])
+def test_one_that_was_moved_with_git_is_named_with_the_way_back(repo, plugin, session, path, tmp_path, leave):
+    (path / "new.txt").write_text("work")
+    repo.git("worktree", "move", str(path), str(tmp_path / "other"))
+    if leave:
+        path.mkdir()
+    with pytest.raises(HookError, match="where the worktree was moved from") as caught:
+        plugin.workspace_restore(session, path)
+    command = str(caught.value).partition("move it back: ")[2]
+    subprocess.run(command, shell=True, check=True, cwd="/", capture_output=True, timeout=30)
+    assert plugin.workspace_exists(path)
+    assert (path / "new.txt").read_text() == "work"
+
+
+@pytest.mark.parametrize("text", ["echo nope >&2; exit 3", "exit 1"])
+def test_a_hook_that_fails_where_files_come_back_from_the_index_is_named(repo, plugin, session, path, text):
+    repo.hook("post-checkout", text)
+    shutil.rmtree(path)
+    said = "nope" if "nope" in text else "it does not say why"
+    with pytest.raises(HookError, match=f"^the post-checkout hook of .* failed: {said}$"):
+        plugin.workspace_restore(session, path)
+    assert not path.exists()
+
+
+def test_a_lock_on_the_head_that_was_left_is_named(repo, plugin, session, path):
+    lock = repo.path / ".git" / "worktrees" / path.name / "HEAD.lock"
+    lock.touch()
+    shutil.rmtree(path)
+    with pytest.raises(HookError, match=r"HEAD\.lock"):
+        plugin.workspace_restore(session, path)

@@ -58,6 +58,7 @@ _COLLISION: Final = (
     r"\.lock': File exists|could not lock config file|failed to read .*/commondir: "
     r"|Invalid path '.*/worktrees/[^/]*': No such file|could not create directory of '.*/worktrees/"
 )
+_TELLING: Final = ("fatal:", "error:")
 _TERM_GRACE: Final = 0.5
 _KILL_GRACE: Final = 0.2
 _TO_END: Final = 0.8
@@ -77,6 +78,11 @@ class GitFailedError(HookError):
         self.status = status
         self.output = output
         self.errors = text
+
+    @property
+    def explained(self) -> bool:
+        """Whether git itself said what is wrong; where a hook fails it says nothing."""
+        return any(line.startswith(_TELLING) for line in self.errors.splitlines())
 
     @property
     def collided(self) -> bool:
@@ -210,9 +216,15 @@ def _spoken(arguments: Sequence[str]) -> str:
 
 
 def _essence(errors: str) -> str:
+    """Return what git says last, with what it said first in brackets: that is the cause, and names the file."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(("fatal:", "error:"))]
-    return (telling or lines or [""])[-1].removeprefix("fatal: ").removeprefix("error: ")
+    telling = [line for line in lines if line.startswith(_TELLING)]
+    first, last = (_without_kind(line) for line in ((telling or lines[-1:] or [""])[index] for index in (0, -1)))
+    return last if first == last else f"{last.rstrip('.')} ({first.rstrip('.')})"
+
+
+def _without_kind(line: str) -> str:
+    return line.removeprefix("fatal: ").removeprefix("error: ")
 
 
 def _end_group(leader: subprocess.Popen[bytes]) -> None:

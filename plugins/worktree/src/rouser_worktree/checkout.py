@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from rouser import GitFailedError, GitTimeoutError, HookError, time_left
+from rouser_worktree.commands import git
 from rouser_worktree.links import find_private, is_repository, read_link
 from rouser_worktree.locks import Held
 from rouser_worktree.records import Record, forget
@@ -30,14 +31,37 @@ def add(repository: Repository, path: Path, branch: str) -> None:
         repository.run("worktree", "add", "--", str(path), branch, reserve=reserve)
     except GitTimeoutError as error:
         if is_complete(path):
-            raise HookError(f"{error}: its post-checkout hook hangs; see the hooks of {repository.common}") from error
+            raise _hanging(repository, error) from error
         raise
     except GitFailedError as error:
         if is_complete(path):
-            last = error.errors.strip().rpartition("\n")[2]
-            raise HookError(f"the post-checkout hook of {repository.common} failed: {last}") from error
+            raise _failing(repository, error) from error
         raise
     clear_locks(repository, path, branch)
+
+
+def run_hook(repository: Repository, path: Path, branch: str) -> None:
+    """Run the post-checkout hook in a worktree that has its branch checked out, which is left as it is.
+
+    :raises HookError: git or the hook failed or did not end in time.
+    """
+    try:
+        git(path, "checkout", "--quiet", branch, "--", held=repository.held)
+    except GitTimeoutError as error:
+        raise _hanging(repository, error) from error
+    except GitFailedError as error:
+        if error.explained:
+            raise
+        raise _failing(repository, error) from error
+
+
+def _hanging(repository: Repository, error: GitTimeoutError) -> HookError:
+    return HookError(f"{error}: its post-checkout hook hangs; see the hooks of {repository.common}")
+
+
+def _failing(repository: Repository, error: GitFailedError) -> HookError:
+    last = error.errors.strip().rpartition("\n")[2]
+    return HookError(f"the post-checkout hook of {repository.common} failed: {last or 'it does not say why'}")
 
 
 def is_complete(path: Path) -> bool:

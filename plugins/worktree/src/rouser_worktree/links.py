@@ -32,16 +32,12 @@ def read_link(path: Path) -> Link | None:
 
     :raises HookError: it cannot be known: access is denied, the disk does not answer, ...
     """
-    found = _linked(path)
+    found = linked(path)
     return None if found is None else Link(Path(found[0]).resolve(), Path(found[1]).resolve())
 
 
-def is_linked(path: Path) -> bool:
-    """Return whether the worktree at ``path`` is usable; raises like :func:`read_link`."""
-    return _linked(path) is not None
-
-
-def _linked(path: Path) -> tuple[str, str] | None:
+def linked(path: Path) -> tuple[str, str] | None:
+    """Return what :func:`read_link` does, as the files name it."""
     try:
         private = _target(f"{path}/.git", "gitdir: ")
         if private is None or not _same_file(_target(f"{private}/gitdir"), f"{path}/.git"):

@@ -19,8 +19,9 @@ from rouser import (
     hookimpl,
 )
 from rouser_worktree.base import configured_base, default_base
-from rouser_worktree.links import is_linked, read_link
+from rouser_worktree.links import linked, read_link
 from rouser_worktree.marks import is_made
+from rouser_worktree.whereabouts import follow
 
 
 class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
@@ -72,7 +73,11 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
     @hookimpl
     def workspace_exists(self, path: Path) -> bool:
         """Return whether the worktree and its repository refer to each other, and nobody was killed in between."""
-        return is_linked(path) and is_made(path)
+        found = linked(path)
+        if found is None or not is_made(path):
+            return False
+        follow(path, found[0])
+        return True
 
     @hookimpl
     def workspace_restore(self, session: Session, path: Path) -> Path:

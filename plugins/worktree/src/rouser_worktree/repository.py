@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rouser import GitFailedError, HookError, require_git
 from rouser_worktree.commands import ask, git
-from rouser_worktree.links import is_repository
+from rouser_worktree.links import is_repository, read_link
 from rouser_worktree.locks import Held
 
 if TYPE_CHECKING:
@@ -63,9 +64,18 @@ class Repository:
         if place is None or (but is not None and place.resolve() == but.resolve()):
             return
         what = f"branch {branch} is already checked out at {place}"
+        if but is not None and _was_at(but, place):
+            raise HookError(f"{what}, where the worktree was moved from {but}; move it back: {self._way(place, but)}")
         if os.path.lexists(place):
             raise HookError(f"{what}; use another branch, or free it there: git switch --detach")
         raise HookError(f"{what}, which is gone; if it is gone for good: git -C {self.common} worktree prune")
+
+    def _way(self, place: Path, path: Path) -> str:
+        """Return the command that moves a worktree to ``path``; into a directory that is there, it would move it."""
+        from shlex import quote
+
+        make_room = f"rmdir {quote(str(path))} && " if path.is_dir() else ""
+        return f"{make_room}git -C {quote(str(self.common))} worktree move {quote(str(place))} {quote(str(path))}"
 
     def create_branch(self, branch: str, commit: str) -> None:
         """Create a branch that must not be there yet, following no other.
@@ -95,6 +105,12 @@ class Repository:
         """Delete a branch if it is still at ``commit`` and nowhere checked out."""
         if self.place_of(branch) is None and self.tip(branch) == commit:
             self.run("update-ref", "-d", f"{HEADS}{branch}", commit)
+
+
+def _was_at(path: Path, place: Path) -> bool:
+    """Return whether the worktree at ``place`` was made at ``path``: git names its entry by that, and by a number."""
+    link = read_link(place)
+    return link is not None and re.fullmatch(re.escape(path.name) + r"\d*", link.private.name) is not None
 
 
 def find_repository(directory: Path) -> Repository:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from rouser import GitFailedError, HookError, Session
-from rouser_worktree.checkout import add, holds_something, remove_entry
+from rouser_worktree.checkout import add, holds_something, remove_entry, run_hook
 from rouser_worktree.commands import git
 from rouser_worktree.links import find_private, is_repository, points_nowhere, read_link, write_link
 from rouser_worktree.locks import claiming, making
@@ -149,8 +149,8 @@ def _fill(repository: Repository, private: Path, path: Path, branch: str) -> Non
     for name in unmerged:
         _write_conflict(repository, path, name)
     refill_submodules(private, path, repository.held)
-    if not unmerged and not under_way(private):  # this changes nothing, but runs the post-checkout hook
-        git(path, "checkout", "--quiet", branch, "--", held=repository.held)
+    if not unmerged and not under_way(private):
+        run_hook(repository, path, branch)
 
 
 def _write_conflict(repository: Repository, path: Path, name: str) -> None:
