@@ -139,6 +139,8 @@ def test_commits_in_submodules_are_not_lost(repo, make_repo, session, spawn, plu
     made.git("commit", "-qam", "Use n")
     made.git("push", "-q", "rouser-source", "HEAD")
     assert "1 commit not pushed in submodules" in refused(plugin.workspace_destroy, made.path, force=False)
+    made.git("submodule", "--quiet", "deinit", "--force", "lib")  # leaves the repository where nobody looks
+    assert "1 commit not pushed in submodules" in refused(plugin.workspace_destroy, made.path, force=False)
 
 
 @pytest.mark.parametrize("again", ["removed", "restored"])

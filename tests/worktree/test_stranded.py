@@ -178,7 +178,16 @@ def test_a_submodule_that_is_not_checked_out_any_more_is_looked_into(repo, plugi
     assert "1 commit not pushed in submodules" in refused(plugin.workspace_destroy, with_submodule, force=False)
 
 
-def test_the_state_of_the_index_cannot_be_told(repo, plugin, path):
+def test_what_was_stashed_in_a_submodule_is_not_removed(repo, plugin, with_submodule):
+    (with_submodule / "lib dir" / "lib.txt").write_text("changed")
+    repo.git("stash", "-q", at=with_submodule / "lib dir")
+    for lost in (False, True):
+        if lost:
+            shutil.rmtree(with_submodule)
+        assert "in submodule" in refused(plugin.workspace_destroy, with_submodule, force=False)
+
+
+def test_an_index_that_cannot_be_read_is_not_removed(repo, plugin, path):
     (private_of(repo, path) / "index").write_bytes(b"damaged")
     shutil.rmtree(path)
     refused(plugin.workspace_destroy, path, force=False)

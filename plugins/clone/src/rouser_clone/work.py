@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +20,7 @@ _UNDER_WAY: Final = {
     "BISECT_LOG": "a bisection",
 }
 _SUBMODULE_MODE: Final = "160000"
+_STASH: Final = "--glob=refs/stas[h]"  # a pattern, or git would look below it
 
 
 def describe(path: Path, source: Source) -> str:
@@ -67,17 +70,37 @@ def _only_here(path: Path, source: Source) -> int:
 
 
 def _in_submodules(path: Path) -> int:
-    """Return how many commits in submodules no remote has."""
+    """Return how many commits in submodules no remote has, whether or not they are checked out."""
+    places = {place.resolve() for place in (*_modules_in(path / ".git"), *_checked_out(path))}
+    return sum(_unpushed(place) for place in places)
+
+
+def _unpushed(module: Path) -> int:
+    # It names its work tree, without which git does not start; another one that is there will do.
+    here = (f"--git-dir={module}", f"--work-tree={module}", "rev-list", "--ignore-missing")
+    return len(git(module, *here, "HEAD", "--branches", _STASH, "--not", "--remotes", "--").split())
+
+
+def _modules_in(directory: Path) -> Iterator[Path]:
+    """Yield the repositories of submodules that a clone keeps in its own, and those of their submodules."""
+    top = directory / "modules"
+    for place, names, _ in os.walk(top):
+        if place != str(top) and is_repository(Path(place)):
+            names.clear()
+            yield Path(place)
+            yield from _modules_in(Path(place))
+
+
+def _checked_out(path: Path) -> Iterator[Path]:
+    """Yield the repositories of the submodules that are checked out below ``path``."""
     if not (path / ".gitmodules").exists():
-        return 0
-    total = 0
+        return
     for entry in git(path, "ls-files", "--stage", "-z").split("\0"):
         mode, _, name = entry.partition("\t")
         inner = path / name
         if mode.startswith(_SUBMODULE_MODE) and (inner / ".git").exists():
-            total += count(inner, "HEAD", "--branches", "--not", "--remotes", "--")
-            total += _in_submodules(inner)
-    return total
+            yield Path(git(inner, "rev-parse", "--absolute-git-dir"))
+            yield from _checked_out(inner)
 
 
 def _count(number: int, noun: str, plural: str = "s") -> str:
