@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
@@ -268,3 +269,17 @@ def test_a_lock_on_the_head_that_was_left_is_named(repo, plugin, session, path):
     shutil.rmtree(path)
     with pytest.raises(HookError, match=r"HEAD\.lock"):
         plugin.workspace_restore(session, path)
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_a_full_disk_is_named(repo, plugin, session, path, monkeypatch, pruned):
+    (repo.path / ".git" / "info" / "attributes").write_text("* filter=full\n")
+    repo.git("config", "filter.full.smudge", "false")
+    repo.git("config", "filter.full.required", "true")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    shutil.rmtree(path)
+    if pruned:
+        repo.git("worktree", "prune")
+    with pytest.raises(HookError, match=f"; the disk that holds {path} is full$"):
+        plugin.workspace_restore(session, path)
+    assert not path.exists()

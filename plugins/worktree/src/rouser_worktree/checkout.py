@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +19,7 @@ from rouser_worktree.repository import Repository
 from rouser_worktree.trees import remove_tree
 
 _RESERVE: Final = 5.0
+_NO_SPACE: Final = 65_536
 
 
 def add(repository: Repository, path: Path, branch: str) -> None:
@@ -28,7 +32,8 @@ def add(repository: Repository, path: Path, branch: str) -> None:
     """
     reserve = min(_RESERVE, time_left() / 4)
     try:
-        repository.run("worktree", "add", "--", str(path), branch, reserve=reserve)
+        with naming_a_full_disk(path):
+            repository.run("worktree", "add", "--", str(path), branch, reserve=reserve)
     except GitTimeoutError as error:
         if is_complete(path):
             raise _hanging(repository, error) from error
@@ -38,6 +43,17 @@ def add(repository: Repository, path: Path, branch: str) -> None:
             raise _failing(repository, error) from error
         raise
     clear_locks(repository, path, branch)
+
+
+@contextmanager
+def naming_a_full_disk(path: Path) -> Iterator[None]:
+    """Add to the error of a git that writes files below ``path`` that their disk is full: git does not say so."""
+    try:
+        yield
+    except GitFailedError as error:
+        if error.explained and shutil.disk_usage(path.parent).free < _NO_SPACE:
+            raise HookError(f"{error}; the disk that holds {path} is full") from error
+        raise
 
 
 def run_hook(repository: Repository, path: Path, branch: str) -> None:

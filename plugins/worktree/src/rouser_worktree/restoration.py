@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from rouser import GitFailedError, HookError, Session
-from rouser_worktree.checkout import add, holds_something, remove_entry, run_hook
+from rouser_worktree.checkout import add, holds_something, naming_a_full_disk, remove_entry, run_hook
 from rouser_worktree.commands import git
 from rouser_worktree.links import find_private, is_repository, points_nowhere, read_link, write_link
 from rouser_worktree.locks import claiming, making
@@ -133,7 +133,8 @@ def _refill(repository: Repository, private: Path, path: Path, branch: str) -> N
     """Write the files anew, from the worktree's own index: what was staged there exists nowhere else."""
     with filling(path):
         try:
-            _fill(repository, private, path, branch)
+            with naming_a_full_disk(path):
+                _fill(repository, private, path, branch)
         except BaseException:
             remove_tree(path)
             raise
