@@ -175,14 +175,14 @@ def test_what_is_no_version_that_will_do_is_refused(script: Path, said: str, mes
         require_git()
 
 
-<<<<<<< HEAD
 def test_a_variable_that_another_thread_removes_meanwhile_is_left_out(
     repo: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed = type(os.environ).__iter__
     monkeypatch.setattr(type(os.environ), "__iter__", lambda environ: iter([*listed(environ), "FLEETING"]))
     assert run_git(repo.path, ["rev-parse", "--is-inside-work-tree"]) == b"true\n"
-=======
+
+
 def test_what_git_said_first_is_told_too_since_it_names_the_cause(script: Path, tmp_path: Path) -> None:
     write(
         script,
@@ -198,4 +198,3 @@ exit 128""",
     said = "git reset failed: Could not reset index file to revision 'HEAD' (unable to write file big)"
     assert str(raised.value) == said
     assert raised.value.explained
->>>>>>> 8626bea (Tell the cause of what git refuses, the way back of a moved worktree, and follow a moved repository)

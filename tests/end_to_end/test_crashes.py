@@ -101,6 +101,7 @@ def test_of_two_restores_at_once_one_wins_and_the_other_is_told_who(sabotaged: W
     assert second.code == 6
     assert second.json[0]["error"]["kind"] == "session_busy"
     assert f"process {first.pid}" in second.json[0]["error"]["message"]
+    wait_for(lambda: live_agents(world), "the agent has said that it runs")
     assert len(live_agents(world)) == 1
 
 
