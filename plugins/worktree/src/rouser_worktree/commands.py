@@ -30,9 +30,15 @@ def git(directory: Path, *arguments: str, held: Held | None = None, reserve: flo
     return os.fsdecode(output).removesuffix("\n")
 
 
-def ask(directory: Path, *arguments: str) -> str | None:
-    """Run git in ``directory`` and return the line that it prints; None when its status says no."""
+def ask(directory: Path, *arguments: str, no: int = 1) -> str | None:
+    """Run git in ``directory`` and return what it prints; None when it says no.
+
+    :param no: the status by which it does. With any other it has answered nothing: it was killed, for one.
+    :raises GitFailedError: it ended with another status.
+    """
     try:
         return git(directory, *arguments)
-    except GitFailedError:
-        return None
+    except GitFailedError as error:
+        if error.status == no:
+            return None
+        raise

@@ -150,7 +150,7 @@ def check_branch_name(directory: Path, branch: str) -> None:
 
     ``git check-ref-format --branch`` refuses what could be an option or not be a ref, and expands ``@{-1}``.
     """
-    if ask(directory, "check-ref-format", "--branch", branch) != branch:
+    if ask(directory, "check-ref-format", "--branch", branch, no=128) != branch:
         raise HookError(f"{branch!r} is no name for a branch; see git help check-ref-format for what is")
 
 
@@ -160,10 +160,12 @@ def resolve_base(directory: Path, base: str | None) -> str:
     :raises HookError: there is no such revision, or no commit at all.
     """
     revision = "HEAD" if base is None else base
-    commit = ask(directory, *_TIP, "--end-of-options", f"{revision}^{{commit}}")
-    if commit is not None:
-        return commit
-    require_git()  # an old one knows no --end-of-options
+    try:
+        return git(directory, *_TIP, "--end-of-options", f"{revision}^{{commit}}")
+    except GitFailedError as error:
+        require_git()  # an old one knows no --end-of-options
+        if error.status not in {1, 128}:
+            raise
     if base is None:
         raise HookError(f"{directory} has no commits yet; commit something first, then try again")
     raise HookError(f"base {base!r} is no commit, branch or tag in {directory}; name one that git rev-parse knows")
