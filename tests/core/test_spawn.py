@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from core.spawning import past_events, spawn
+from support.fakes import FakeWorkspace
 from support.stage import Stage, raiser
 
 from rouser import (
@@ -15,8 +16,10 @@ from rouser import (
     HookTimeoutError,
     PluginCallError,
     PromptState,
+    Session,
     SessionStatus,
     StoreError,
+    hookimpl,
 )
 from rouser.store import Store
 
@@ -213,6 +216,49 @@ def test_a_handle_that_cannot_be_stored_is_refused_and_leaves_neither_a_runtime_
     assert len(stage.runtime.created) == 1
     assert stage.runtime.live == {}
     assert stage.store.sessions() == []
+
+
+@pytest.mark.parametrize(
+    "conversation",
+    [
+        Conversation(id="x", evidence=Evidence.PINNED, reason=None),  # type: ignore[arg-type]
+        Conversation(id=None, evidence=Evidence.PINNED),  # type: ignore[arg-type]
+        Conversation(id="x", evidence="nonsense"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_conversation_that_cannot_be_recorded_is_its_plugins_error_and_nothing_is_written(
+    stage: Stage, conversation: Conversation
+) -> None:
+    other = stage.add()
+    stage.agent.conversation = conversation
+    with pytest.raises(PluginCallError, match=r"agent returned .* as Conversation\..* from agent_find_conversation"):
+        spawn(stage)
+    assert stage.store.sessions() == [other]
+    with pytest.raises(PluginCallError, match=r"agent returned .* as Conversation\..* from agent_find_conversation"):
+        stage.restore(other.id)
+    assert stage.store.sessions() == [other]
+
+
+class AstrayWorkspace(FakeWorkspace):
+    """Workspaces of which no file system has heard."""
+
+    place = Path("/")
+
+    @hookimpl
+    def workspace_create(self, session: Session, repository: Path, branch: str, base: str | None) -> Path:
+        return self.place
+
+
+@pytest.mark.parametrize("place", ["/a\0b", "/\ud800"])
+def test_a_workspace_that_cannot_be_recorded_is_its_plugins_error_and_nothing_is_written(
+    tmp_path: Path, place: str
+) -> None:
+    stage = Stage(tmp_path, workspace=AstrayWorkspace)
+    stage.workspace.place = Path(place)  # type: ignore[attr-defined]
+    with pytest.raises(PluginCallError, match="from workspace_create, where absolute path that a file can have"):
+        spawn(stage)
+    assert stage.store.sessions() == []
+    stage.close()
 
 
 def test_an_error_is_not_hidden_by_a_store_that_fails_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
