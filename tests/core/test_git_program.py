@@ -183,18 +183,18 @@ def test_a_variable_that_another_thread_removes_meanwhile_is_left_out(
     assert run_git(repo.path, ["rev-parse", "--is-inside-work-tree"]) == b"true\n"
 
 
-def test_what_git_said_first_is_told_too_since_it_names_the_cause(script: Path, tmp_path: Path) -> None:
-    write(
-        script,
-        """cat >&2 <<'END'
-error: unable to write file big
-hint: try again
-fatal: Could not reset index file to revision 'HEAD'.
-END
-exit 128""",
-    )
+@pytest.mark.parametrize(
+    ("then", "said"),
+    [
+        ("fatal: Could not reset to 'HEAD'.", "Could not reset to 'HEAD' (unable to write file big)"),
+        ("error: unable to write file other", "unable to write file big"),
+    ],
+)
+def test_what_git_said_first_is_told_since_it_names_the_cause(
+    script: Path, tmp_path: Path, then: str, said: str
+) -> None:
+    write(script, f"""printf '%s\\n' 'error: unable to write file big' 'hint: try again' "{then}" >&2; exit 128""")
     with pytest.raises(GitFailedError) as raised:
         run_git(tmp_path, ["reset"])
-    said = "git reset failed: Could not reset index file to revision 'HEAD' (unable to write file big)"
-    assert str(raised.value) == said
+    assert str(raised.value) == f"git reset failed: {said}"
     assert raised.value.explained

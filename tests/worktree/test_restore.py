@@ -271,15 +271,12 @@ def test_a_lock_on_the_head_that_was_left_is_named(repo, plugin, session, path):
         plugin.workspace_restore(session, path)
 
 
-@pytest.mark.parametrize("pruned", [False, True])
-def test_a_full_disk_is_named(repo, plugin, session, path, monkeypatch, pruned):
+def test_a_full_disk_is_named(repo, plugin, session, path, monkeypatch):
     (repo.path / ".git" / "info" / "attributes").write_text("* filter=full\n")
     repo.git("config", "filter.full.smudge", "false")
     repo.git("config", "filter.full.required", "true")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
     shutil.rmtree(path)
-    if pruned:
-        repo.git("worktree", "prune")
     with pytest.raises(HookError, match=f"; the disk that holds {path} is full$"):
         plugin.workspace_restore(session, path)
     assert not path.exists()

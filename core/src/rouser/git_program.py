@@ -216,15 +216,11 @@ def _spoken(arguments: Sequence[str]) -> str:
 
 
 def _essence(errors: str) -> str:
-    """Return what git says last, with what it said first in brackets: that is the cause, and names the file."""
+    """Return what git says first is wrong, which names the cause, behind what it could not do for that."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(_TELLING)]
-    first, last = (_without_kind(line) for line in ((telling or lines[-1:] or [""])[index] for index in (0, -1)))
-    return last if first == last else f"{last.rstrip('.')} ({first.rstrip('.')})"
-
-
-def _without_kind(line: str) -> str:
-    return line.removeprefix("fatal: ").removeprefix("error: ")
+    telling = [line for line in lines if line.startswith(_TELLING)] or lines[-1:] or [""]
+    first, last = (line.removeprefix("fatal: ").removeprefix("error: ") for line in (telling[0], telling[-1]))
+    return f"{last.rstrip('.')} ({first.rstrip('.')})" if first != last and telling[-1].startswith("fatal:") else first
 
 
 def _end_group(leader: subprocess.Popen[bytes]) -> None:

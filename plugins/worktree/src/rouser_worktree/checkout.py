@@ -32,8 +32,7 @@ def add(repository: Repository, path: Path, branch: str) -> None:
     """
     reserve = min(_RESERVE, time_left() / 4)
     try:
-        with naming_a_full_disk(path):
-            repository.run("worktree", "add", "--", str(path), branch, reserve=reserve)
+        repository.run("worktree", "add", "--", str(path), branch, reserve=reserve)
     except GitTimeoutError as error:
         if is_complete(path):
             raise _hanging(repository, error) from error
@@ -47,7 +46,10 @@ def add(repository: Repository, path: Path, branch: str) -> None:
 
 @contextmanager
 def naming_a_full_disk(path: Path) -> Iterator[None]:
-    """Add to the error of a git that writes files below ``path`` that their disk is full: git does not say so."""
+    """Add to the error of a git that writes files below ``path`` that their disk is full: git does not say so.
+
+    It is of no use for ``git worktree add``, which has removed them again by the time that it fails.
+    """
     try:
         yield
     except GitFailedError as error:
