@@ -156,6 +156,18 @@ def test_what_was_staged_in_a_submodule_is_not_removed_and_comes_back(repo, plug
     assert (with_submodule / "lib dir" / "staged.txt").read_text() == "only in the index"
 
 
+def test_a_submodule_is_filled_after_a_restore_was_killed_at_it(plugin, session, with_submodule):
+    inner = with_submodule / "lib dir"
+    link = (inner / ".git").read_text()
+    shutil.rmtree(with_submodule)
+    inner.mkdir(parents=True)
+    (inner / ".git").write_text(link)
+    with_submodule.with_name(f".{with_submodule.name}.filling").touch()
+    plugin.workspace_restore(session, with_submodule)
+    assert (inner / "lib.txt").exists()
+    assert plugin.workspace_describe(with_submodule) == "clean"
+
+
 def test_a_commit_in_a_submodule_is_not_given_up_and_the_command_pushes_it(repo, plugin, session, with_submodule):
     repo.git("switch", "-qc", "feature", at=with_submodule)
     commit = repo.commit("more.txt", at=with_submodule / "lib dir")

@@ -45,13 +45,14 @@ def modules_in(directory: Path) -> Iterator[Path]:
 def refill_submodules(private: Path, path: Path, held: Held | None) -> None:
     """Check out the submodules that a worktree had, as they were, into their directories below ``path``.
 
-    Otherwise ``git submodule update`` would check out the recorded commit over what they had.
+    Otherwise ``git submodule update`` would check out the recorded commit over what they had. What there is in these
+    directories is nobody's work: somebody was killed at this.
     """
     for module in modules_in(private):
         named = ask(module, "config", "--file", "config", "core.worktree")
         place = Path(os.path.normpath(module.resolve() / named)) if named else path
         is_below = path.resolve() in place.parents and place.resolve() == place
-        if is_below and place.is_dir() and not any(place.iterdir()):
+        if is_below and place.is_dir():
             write_link(module, place)
             with suppress(GitFailedError):  # one that is damaged is no reason to go without the worktree
                 git(place, "checkout-index", "--all", "--quiet", "--force", held=held)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from rouser import HookError
+
+_LONGEST: Final = 16_384
 
 
 def follow(path: Path, private: str) -> None:
@@ -17,13 +20,18 @@ def follow(path: Path, private: str) -> None:
     :param private: the worktree's private directory, as its ``.git`` names it.
     """
     with suppress(OSError, HookError):
-        # Looked for as it is, since every restore looks: to read the record takes ten times as long.
+        # Looked for as it is, without parsing the record: every restore of a worktree that is there comes by here.
         if os.fsencode(f'"{private.rpartition("/worktrees/")[0]}"') not in _record(path):
             _write(path)
 
 
 def _record(path: Path) -> bytes:
-    return path.with_name(f".{path.name}.json").read_bytes()
+    directory, name = os.path.split(path)
+    descriptor = os.open(f"{directory}/.{name}.json", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _LONGEST)
+    finally:
+        os.close(descriptor)
 
 
 def _write(path: Path) -> None:
