@@ -50,6 +50,22 @@ def linked(path: Path) -> tuple[str, str] | None:
         raise HookError(f"cannot tell whether {path} is a worktree: {error.strerror or error}") from error
 
 
+def names_repository(path: Path, private: str) -> bool:
+    """Return whether what is on record of the worktree at ``path`` names the repository that it belongs to.
+
+    Looked for as it is, without parsing the record: every restore of a worktree that is there comes by here.
+
+    :param private: the worktree's private directory, as its ``.git`` names it.
+    :raises OSError: there is no such record, or it cannot be read.
+    """
+    directory, name = os.path.split(path)
+    descriptor = os.open(f"{directory}/.{name}.json", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.fsencode(f'"{private.rpartition("/worktrees/")[0]}"') in os.read(descriptor, _LONGEST)
+    finally:
+        os.close(descriptor)
+
+
 def points_nowhere(path: Path) -> bool:
     """Return whether the ``.git`` of ``path`` is missing, or is a file that is empty or names what is gone."""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,8 @@ from rouser import (
     hookimpl,
 )
 from rouser_worktree.base import configured_base, default_base
-from rouser_worktree.links import linked, read_link
+from rouser_worktree.links import linked, names_repository, read_link
 from rouser_worktree.marks import is_made
-from rouser_worktree.whereabouts import follow
 
 
 class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
@@ -76,7 +75,11 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
         found = linked(path)
         if found is None or not is_made(path):
             return False
-        follow(path, found[0])
+        with suppress(OSError, HookError):  # what cannot be written down is left to the next time
+            if not names_repository(path, found[0]):
+                from rouser_worktree.whereabouts import follow
+
+                follow(path)
         return True
 
     @hookimpl
