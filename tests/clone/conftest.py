@@ -4,11 +4,17 @@ from functools import partial
 
 import pytest
 from support.errors import refusal
-from support.repositories import Repo, isolate_git, new_repo
+from support.repositories import Repo, among_gits, isolate_git, new_repo
 from support.sessions import spawned_session
 from support.waiting import eventually
 
 from rouser_clone.plugin import CloneWorkspace
+
+
+@pytest.fixture(autouse=True)
+def _among_gits(request, tmp_path_factory):
+    with among_gits(tmp_path_factory, alone=getattr(request.module, "ALONE", False)):
+        yield
 
 
 @pytest.fixture(autouse=True)

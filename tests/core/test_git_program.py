@@ -5,15 +5,22 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.repositories import Repo, isolate_git, new_repo
+from support.repositories import Repo, among_gits, isolate_git, new_repo
 from support.waiting import wait_for
 from support.world import running
 
 from rouser import GitFailedError, GitTimeoutError, HookError, require_git, run_git
 from rouser.deadline import call_within
+
+
+@pytest.fixture(autouse=True)
+def _among_gits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with among_gits(tmp_path_factory):
+        yield
 
 
 @pytest.fixture(autouse=True)

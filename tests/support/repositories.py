@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+
+@contextmanager
+def among_gits(factory: pytest.TempPathFactory, *, alone: bool = False) -> Iterator[None]:
+    """Run a block while no test runs, in any worker, for which the gits of others are in the way.
+
+    :param alone: whether this is such a test: to a lock of git's, every git is a suspect whose repository is not plain
+        to see, as those in submodules are, and programs of the tests that are called git.
+    """
+    with (factory.getbasetemp().parent / "gits").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
 
 
 class Repo:

@@ -3,11 +3,17 @@
 from functools import partial
 
 import pytest
-from support.repositories import isolate_git, new_repo
+from support.repositories import among_gits, isolate_git, new_repo
 from support.sessions import spawned_session
 from support.waiting import eventually
 
 from rouser_worktree.plugin import WorktreeWorkspace
+
+
+@pytest.fixture(autouse=True)
+def _among_gits(request, tmp_path_factory):
+    with among_gits(tmp_path_factory, alone=getattr(request.module, "ALONE", False)):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,6 @@
 """Locks of git's own: those that a dead git left are removed, those that somebody may hold are not."""
 
 import errno
-import fcntl
 import os
 import shutil
 import subprocess
@@ -15,13 +14,7 @@ from worktree.looks import nothing_but
 from rouser import HookError
 from rouser_worktree.abandoned import remove_abandoned
 
-
-@pytest.fixture(autouse=True)
-def _one_at_a_time(tmp_path_factory):
-    """Keep these tests apart, whichever worker runs them: the gits of one are suspects to the locks of the others."""
-    with (tmp_path_factory.getbasetemp().parent / "locks-of-git").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+ALONE = True
 
 
 def test_a_lock_that_git_could_not_remove_is_removed_though_git_says_that_it_succeeded(repo, spawn, session):
