@@ -4,11 +4,9 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from support.descriptors import no_descriptors
-from support.programs import HEADLESS, python
 
 from rouser import HookError
 from rouser.deadline import call_within
@@ -169,7 +167,6 @@ def test_a_runtime_that_is_being_started_is_waited_for(world, gets_there):
 
 def test_without_descriptors_it_is_not_known(world, refused):
     handle = world.create()
-    assert world.runtime.runtime_is_alive(handle) is True
     for question in (world.runtime.runtime_is_alive, lambda each: world.runtime.runtime_list_alive([each])):
         with no_descriptors():
             assert "Too many open files; try again" in refused(question, handle)
@@ -188,12 +185,3 @@ def test_without_descriptors_no_runtime_is_taken_for_one_that_never_came_to_be(w
     for question in (read_record, _is_in_use):
         with no_descriptors():
             assert "Too many open files" in refused(question, place)
-
-
-def test_an_agent_whose_first_thread_has_ended_is_alive_until_it_is_ended(world):
-    handle = world.create(python(HEADLESS))
-    world.wait_for(handle, "HEADLESS")
-    assert world.runtime.runtime_is_alive(handle) is True
-    world.runtime.runtime_destroy(handle)
-    assert world.runtime.runtime_is_alive(handle) is False
-    assert not Path(f"/proc/{Handle.parse(handle).agent.pid}").exists()

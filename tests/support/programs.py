@@ -51,20 +51,6 @@ while True:
     time.sleep(60)
 """
 
-# Goes on in another thread after its first one has ended, so that it is shown as a zombie; ignores the hangup.
-HEADLESS = """
-import ctypes, signal, threading, time
-signal.signal(signal.SIGHUP, signal.SIG_IGN)
-def work():
-    while not open("/proc/self/stat").read().rpartition(")")[2].startswith(" Z"):
-        time.sleep(0.002)
-    print("HEADLESS", flush=True)
-    while True:
-        time.sleep(0.05)
-threading.Thread(target=work).start()
-ctypes.CDLL(None).pthread_exit(None)
-"""
-
 
 def python(code: str, *arguments: str) -> list[str]:
     """Return the argv that runs ``code`` quickly, whatever Python's configuration is."""

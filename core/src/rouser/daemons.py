@@ -16,9 +16,7 @@ RUNTIME_VARIABLE: Final = "ROUSER_TERMINAL"
 """The variable that tells a process which runtime it is in, as ``TMUX`` and ``STY`` do elsewhere."""
 
 _MARK: Final = f"{RUNTIME_VARIABLE}=".encode()
-_ENDED: Final = frozenset((b"X", b"x"))
-_ZOMBIE: Final = b"Z"
-_GONE: Final = (FileNotFoundError, ProcessLookupError)
+_ENDED: Final = frozenset(b"ZXx")
 _CHUNK: Final = 65_536
 
 
@@ -78,50 +76,31 @@ def _all_parents() -> Iterator[tuple[int, tuple[int, int]]]:
     """Yield the living processes, each with its parent and the number of its terminal, 0 if it has none."""
     for pid in _pids():
         # The command's name may hold spaces and parentheses; the last parenthesis ends it.
-        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split(None, 18)
-        if fields and fields[0] not in _ENDED and (fields[0] != _ZOMBIE or int(fields[17]) > 1):
+        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split(None, 6)
+        if fields and fields[0][0] not in _ENDED:
             yield pid, (int(fields[1]), int(fields[4]))
 
 
 def _token(pid: int) -> str:
-    try:
-        environ = _content(f"/proc/{pid}/environ")
-    except PermissionError:
-        return ""  # another user's
-    except _GONE:
-        environ = b""
-    _, mark, rest = (b"\0" + (environ or _environ_of_threads(pid))).partition(b"\0" + _MARK)
+    environ = b"\0" + _read(f"/proc/{pid}/environ")
+    _, mark, rest = environ.partition(b"\0" + _MARK)
     return os.fsdecode(rest.partition(b"\0")[0]) if mark else ""
 
 
-def _environ_of_threads(pid: int) -> bytes:
-    """Return the environment of a process whose first thread has ended, and shows none, while others go on."""
-    if not _has_session(pid):
-        return b""
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - as above
-    except (*_GONE, PermissionError):
-        return b""
-    others = (_read(f"/proc/{pid}/task/{thread}/environ") for thread in threads if int(thread) != pid)
-    return next(filter(None, others), b"")
-
-
 def _read(path: str) -> bytes:
-    """Return what is in a file of a process; nothing if that has ended, or is another user's."""
+    """Return what is in a file of a process; nothing if that has ended, or is another user's.
+
+    By descriptor, as hundreds are read in a row and a file object takes twice as long.
+    """
     try:
-        return _content(path)
-    except (*_GONE, PermissionError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            found = more = os.read(descriptor, _CHUNK)
+            while len(more) == _CHUNK:
+                more = os.read(descriptor, _CHUNK)
+                found += more
+        finally:
+            os.close(descriptor)
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return b""
-
-
-def _content(path: str) -> bytes:
-    """Return what is in a file; by descriptor, as hundreds are read in a row and a file object takes twice as long."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        found = more = os.read(descriptor, _CHUNK)
-        while len(more) == _CHUNK:
-            more = os.read(descriptor, _CHUNK)
-            found += more
-    finally:
-        os.close(descriptor)
     return found

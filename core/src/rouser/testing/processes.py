@@ -16,10 +16,10 @@ _PS_SECONDS: Final = 10.0
 
 
 def runs(pid: int) -> bool:
-    """Return whether a process runs; a zombie does not, unless threads of it go on after its first one."""
+    """Return whether a process runs; a zombie does not."""
     if HAS_PROC:
         fields = _stat(pid)
-        return bool(fields) and (fields[0] not in "ZXx" or (fields[0] == "Z" and int(fields[17]) > 1))
+        return bool(fields) and fields[0] not in "ZXx"
     state = _ps("stat=", pid)
     return bool(state) and not state.startswith("Z")
 

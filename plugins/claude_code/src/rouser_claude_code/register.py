@@ -128,9 +128,7 @@ def start_time(pid: int) -> str | None:
         return None
     # The second field is the program's name in parentheses, which may hold blanks and parentheses itself.
     fields = stat.rpartition(")")[2].split()
-    # Of one that is shown as a zombie, as its first thread has ended, other threads may go on.
-    has_ended = fields[0] == "X" or (fields[0] == "Z" and int(fields[17]) <= 1)
-    return None if has_ended else fields[19]
+    return None if fields[0] in "ZX" else fields[19]
 
 
 def _entries(home: Path) -> Iterator[dict[str, Any]]:

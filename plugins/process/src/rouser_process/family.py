@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from rouser import RUNTIME_VARIABLE, HookError, find_daemons, time_left
-from rouser_process.identity import PROC, Process, Stat, read_stat
+from rouser_process.identity import ENDED, PROC, Process, Stat, read_stat
 
 _SHORTEST_POLL: Final = 0.002
 _LONGEST_POLL: Final = 0.02
@@ -40,7 +40,7 @@ class Family:
         known = [member.pid for member in self._known if _holds(table, member)]
         members = [*known, *self._session_members(table), *table.keys() & daemons]
         found = set(_with_descendants(table, members))
-        self._known = {Process(pid, table[pid].start) for pid in found - {os.getpid()} if not table[pid].has_ended}
+        self._known = {Process(pid, table[pid].start) for pid in found - {os.getpid()} if table[pid].state not in ENDED}
         return sorted(self._known, key=lambda member: member.pid)
 
     def end(self) -> list[Process]:

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 PROC: Final = Path("/proc")
-_ENDED: Final = frozenset("Xx")
-_ZOMBIE: Final = "Z"
+ENDED: Final = frozenset("ZXx")
 
 
 class Stat(NamedTuple):
@@ -25,13 +24,7 @@ class Stat(NamedTuple):
     state: str
     parent: int
     session: int
-    threads: int
     start: str
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing of it runs; a process whose first thread has ended looks like a zombie while others go on."""
-        return self.state in _ENDED or (self.state == _ZOMBIE and self.threads <= 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +47,7 @@ class Process:
     def runs(self) -> bool:
         """Return whether it still runs; a zombie does not, nor does one of an earlier boot."""
         stat = read_stat(self.pid)
-        return stat is not None and stat.start == self.start and not stat.has_ended
+        return stat is not None and stat.start == self.start and stat.state not in ENDED
 
     @property
     def is_of_this_boot(self) -> bool:
@@ -80,8 +73,7 @@ def read_stat(pid: int) -> Stat | None:
             fields = file.read().rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    start = f"{fields[19].decode()}.{_boot()}"
-    return Stat(fields[0].decode(), int(fields[1]), int(fields[3]), int(fields[17]), start)
+    return Stat(fields[0].decode(), int(fields[1]), int(fields[3]), f"{fields[19].decode()}.{_boot()}")
 
 
 @functools.cache

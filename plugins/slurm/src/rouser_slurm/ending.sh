@@ -1,19 +1,9 @@
 # How a job's agent is ended, and what it left is found and removed: functions that job.sh uses.
 
-# Fails for a process that has ended. One whose first thread has is shown as a zombie, but may have others that go on.
 runs() {
     stat=
     read -r stat 2>/dev/null <"/proc/$1/stat"
-    stat=${stat##*) }
-    case $stat in '' | X*) return 1 ;; Z*) ;; *) return ;; esac
-    set -- $stat
-    [ "${18}" -gt 1 ]
-}
-
-# Prints an expression for how the fields of a process go on, from its state, that runs in a session. $1: the session.
-in_session() {
-    number=" -?[0-9]+"
-    echo "([^ZX]$number$number $1 |Z$number$number $1($number){13} ([2-9]|[1-9][0-9]+) )"
+    case ${stat##*) } in '' | [ZX]*) return 1 ;; esac
 }
 
 # Sets found to all that has our tmux server's socket in its environment, or is of the agent's terminal session.
@@ -22,7 +12,7 @@ find_members() {
     paths=$(grep -lszF "TMUX=$here/tmux," /proc/[0-9]*/environ)
     [ "$?" -le 2 ] || return 1
     if [ -n "$agent" ]; then
-        paths="$paths $(grep -lszE "^[0-9]+ [(].*[)] $(in_session "$agent")" /proc/[0-9]*/stat)"
+        paths="$paths $(grep -lszE "^[0-9]+ [(].*[)] [^ZX] -?[0-9]+ -?[0-9]+ $agent " /proc/[0-9]*/stat)"
         [ "$?" -le 2 ] || return 1
     fi
     found=
@@ -83,7 +73,7 @@ search_for_all() {
     uptime
     seen=$(LC_ALL=C grep -asohz "TMUX=.*" /proc/[0-9]*/environ)
     marks=$?
-    seen="$seen $(LC_ALL=C grep -asohzE "[)] $(in_session "[0-9]+")" /proc/[0-9]*/stat)"
+    seen="$seen $(LC_ALL=C grep -asohzE "[)] [^ZX] -?[0-9]+ -?[0-9]+ [0-9]+ " /proc/[0-9]*/stat)"
     sessions=$?
     [ "$marks" -le 2 ] && [ "$sessions" -le 2 ] &&
         printf '%s\n' "$seen" >"$common/seen.$moment.$$" && echo "$moment $$" >"$common/begun"

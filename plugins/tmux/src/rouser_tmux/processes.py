@@ -15,8 +15,7 @@ from typing import Final, NamedTuple
 
 from rouser import HookError, find_daemons, time_left
 
-_ENDED: Final = frozenset("Xx")
-_ZOMBIE: Final = "Z"
+_ENDED: Final = frozenset("ZXx")
 _STOPPED: Final = frozenset("Tt")
 _CHUNK: Final = 8_192
 _SHORTEST_POLL: Final = 0.002
@@ -40,13 +39,7 @@ class _Stat(NamedTuple):
     session: int
     terminal: int
     foreground: int
-    threads: int
     start: str
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing of it runs; a process whose first thread has ended looks like a zombie while others go on."""
-        return self.state in _ENDED or (self.state == _ZOMBIE and self.threads <= 1)
 
 
 class Process(NamedTuple):
@@ -68,7 +61,7 @@ class Process(NamedTuple):
     def runs(self) -> bool:
         """Return whether it still runs; a zombie does not."""
         stat = _read_stat(self.pid)
-        if stat is not None and stat.start == self.start and not stat.has_ended:
+        if stat is not None and stat.start == self.start and stat.state not in _ENDED:
             return True
         found_ended.setdefault(self, time.monotonic())
         return False
@@ -83,7 +76,7 @@ class Process(NamedTuple):
         return (
             stat is not None
             and (stat.start, stat.parent, stat.session) == (self.start, parent.pid, self.pid)
-            and not stat.has_ended
+            and stat.state not in _ENDED
             and stat.terminal != 0
         )
 
@@ -93,8 +86,7 @@ class Process(NamedTuple):
         return (
             stat is not None
             and stat.start == self.start
-            and not stat.has_ended
-            and stat.state not in _STOPPED
+            and stat.state not in _ENDED | _STOPPED
             and not _is_being_ended(self.pid)
         )
 
@@ -157,7 +149,9 @@ class Family:
         known = [member.pid for member in self._known if _holds(table, member)]
         members = [*known, *self._session_members(table), *table.keys() & daemons]
         found = set(self._with_descendants(table, members))
-        self._known = {Process(pid, table[pid].start) for pid in found - {os.getpid()} if not table[pid].has_ended}
+        self._known = {
+            Process(pid, table[pid].start) for pid in found - {os.getpid()} if table[pid].state not in _ENDED
+        }
         return sorted(self._known, key=lambda member: member.pid)
 
     def _session_members(self, table: dict[int, _Stat]) -> Iterator[int]:
@@ -327,8 +321,7 @@ def _read_stat(pid: int) -> _Stat | None:
     except OSError as error:
         raise unknown(error) from error
     parent, group, session, terminal, foreground = map(int, fields[1:6])
-    start = f"{fields[19].decode()}.{boot()}"
-    return _Stat(fields[0].decode(), parent, group, session, terminal, foreground, int(fields[17]), start)
+    return _Stat(fields[0].decode(), parent, group, session, terminal, foreground, f"{fields[19].decode()}.{boot()}")
 
 
 @functools.cache
