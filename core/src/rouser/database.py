@@ -60,7 +60,8 @@ def connect(path: Path) -> sqlite3.Connection:
     except FileNotFoundError:
         _make(path)
     except OSError as error:
-        raise StoreError(f"cannot use the session database {path}: {error.strerror}. Nothing was changed.") from error
+        message = f"cannot use the session database {path}: {error.strerror}. Mend that and try again."
+        raise StoreError(message) from error
     else:
         if status.st_size == 0:
             raise StoreError(damaged(path, "it is empty"))
