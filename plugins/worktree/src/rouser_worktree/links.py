@@ -32,12 +32,16 @@ def read_link(path: Path) -> Link | None:
 
     :raises HookError: it cannot be known: access is denied, the disk does not answer, ...
     """
-    found = linked(path)
+    found = _linked(path)
     return None if found is None else Link(Path(found[0]).resolve(), Path(found[1]).resolve())
 
 
-def linked(path: Path) -> tuple[str, str] | None:
-    """Return what :func:`read_link` does, as the files name it."""
+def is_linked(path: Path) -> bool:
+    """Return whether the worktree at ``path`` is usable; raises like :func:`read_link`."""
+    return _linked(path) is not None
+
+
+def _linked(path: Path) -> tuple[str, str] | None:
     try:
         private = _target(f"{path}/.git", "gitdir: ")
         if private is None or not _same_file(_target(f"{private}/gitdir"), f"{path}/.git"):
@@ -48,22 +52,6 @@ def linked(path: Path) -> tuple[str, str] | None:
         return (private, common) if _kind(f"{private}/HEAD") == stat.S_IFREG else None
     except OSError as error:
         raise HookError(f"cannot tell whether {path} is a worktree: {error.strerror or error}") from error
-
-
-def names_repository(path: Path, private: str) -> bool:
-    """Return whether what is on record of the worktree at ``path`` names the repository that it belongs to.
-
-    Looked for as it is, without parsing the record: every restore of a worktree that is there comes by here.
-
-    :param private: the worktree's private directory, as its ``.git`` names it.
-    :raises OSError: there is no such record, or it cannot be read.
-    """
-    directory, name = os.path.split(path)
-    descriptor = os.open(f"{directory}/.{name}.json", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.fsencode(f'"{private.rpartition("/worktrees/")[0]}"') in os.read(descriptor, _LONGEST)
-    finally:
-        os.close(descriptor)
 
 
 def points_nowhere(path: Path) -> bool:

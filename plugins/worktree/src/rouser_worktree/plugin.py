@@ -19,7 +19,7 @@ from rouser import (
     hookimpl,
 )
 from rouser_worktree.base import configured_base, default_base
-from rouser_worktree.links import linked, names_repository, read_link
+from rouser_worktree.links import is_linked, read_link
 from rouser_worktree.marks import is_made
 
 
@@ -72,15 +72,7 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
     @hookimpl
     def workspace_exists(self, path: Path) -> bool:
         """Return whether the worktree and its repository refer to each other, and nobody was killed in between."""
-        found = linked(path)
-        if found is None or not is_made(path):
-            return False
-        with suppress(OSError, HookError):  # what cannot be written down is left to the next time
-            if not names_repository(path, found[0]):
-                from rouser_worktree.whereabouts import follow
-
-                follow(path)
-        return True
+        return is_linked(path) and is_made(path)
 
     @hookimpl
     def workspace_restore(self, session: Session, path: Path) -> Path:
@@ -110,8 +102,11 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
     def workspace_describe(self, path: Path) -> str:
         """Return like ``2 files changed, not committed``, or ``clean``."""
         from rouser_worktree.records import read_record
+        from rouser_worktree.whereabouts import follow
         from rouser_worktree.work import look
 
+        with suppress(OSError, HookError):
+            follow(path)
         link = read_link(path)
         if link is None:
             raise HookError(f"{path} is no usable worktree; bring it back: rouser restore")
@@ -139,7 +134,10 @@ class WorktreeWorkspace(WorkspaceSpec, PluginSpec):
         """Keep what is not committed under ``refs/rouser`` of the repository."""
         from rouser import snapshot_policy
         from rouser_worktree.snapshots import take
+        from rouser_worktree.whereabouts import follow
 
+        with suppress(OSError, HookError):  # what cannot be written down is left to the next time
+            follow(path)
         with _disk_errors():
             return take(session, path, reason, snapshot_policy(self._settings))
 
