@@ -13,7 +13,7 @@ from support.repositories import Repo, among_gits, isolate_git, new_repo
 from support.waiting import wait_for
 from support.world import running
 
-from rouser import GitFailedError, GitTimeoutError, HookError, require_git, run_git
+from rouser import GitFailedError, GitTimeoutError, HookError, operation_under_way, require_git, run_git
 from rouser.deadline import call_within
 
 
@@ -205,3 +205,11 @@ def test_what_git_said_first_is_told_since_it_names_the_cause(
         run_git(tmp_path, ["reset"])
     assert str(raised.value) == f"git reset failed: {said}"
     assert raised.value.explained
+
+
+@pytest.mark.parametrize("file", ["MERGE_HEAD", "rebase-merge/head-name", "BISECT_LOG"])
+def test_what_was_begun_and_not_finished_is_told(tmp_path: Path, file: str) -> None:
+    assert operation_under_way(tmp_path) == ""
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).touch()
+    assert operation_under_way(tmp_path) in {"a merge", "a rebase", "a bisection"}

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         StoreError,
         WorkspaceMissingError,
     )
-    from rouser.git_program import GitFailedError, GitTimeoutError, require_git, run_git
+    from rouser.git_program import GitFailedError, GitTimeoutError, operation_under_way, require_git, run_git
     from rouser.git_snapshots.policy import SnapshotPolicy, snapshot_policy
     from rouser.git_snapshots.snapshots import GitSnapshots
     from rouser.hookspecs import AgentSpec, PluginSpec, RuntimeSpec, SessionEventsSpec, WorkspaceSpec, hookimpl
@@ -103,7 +103,7 @@ _MODULES = {
         "StoreError",
         "WorkspaceMissingError",
     ),
-    "rouser.git_program": ("GitFailedError", "GitTimeoutError", "require_git", "run_git"),
+    "rouser.git_program": ("GitFailedError", "GitTimeoutError", "operation_under_way", "require_git", "run_git"),
     "rouser.git_snapshots.policy": ("SnapshotPolicy", "snapshot_policy"),
     "rouser.git_snapshots.snapshots": ("GitSnapshots",),
     "rouser.hookspecs": ("AgentSpec", "PluginSpec", "RuntimeSpec", "SessionEventsSpec", "WorkspaceSpec", "hookimpl"),
@@ -188,6 +188,7 @@ __all__ = [
     "hookimpl",
     "is_process_of",
     "is_valid_name",
+    "operation_under_way",
     "require_git",
     "run_git",
     "run_program",

@@ -50,6 +50,14 @@ _UNATTENDED: Final = {
     "GIT_TERMINAL_PROMPT": "0",
     "LC_MESSAGES": "C",
 }
+_UNDER_WAY: Final = {
+    "MERGE_HEAD": "a merge",
+    "rebase-merge": "a rebase",
+    "rebase-apply": "a rebase",
+    "CHERRY_PICK_HEAD": "a cherry-pick",
+    "REVERT_HEAD": "a revert",
+    "BISECT_LOG": "a bisection",
+}
 _ATTEMPTS: Final = 8
 _PAUSE: Final = 0.05
 # A lock that is held, or the entry of a worktree that another git is adding or removing: whatever lists the worktrees
@@ -147,6 +155,14 @@ def require_git() -> str:
     if numbers < MINIMUM:
         raise HookError(f"git {version} is too old; install {'.'.join(map(str, MINIMUM))} or later")
     return version
+
+
+def operation_under_way(git_directory: Path) -> str:
+    """Return what was begun and not finished in a checkout, like ``a merge``; empty for nothing.
+
+    :param git_directory: what ``git rev-parse --git-dir`` prints in the checkout.
+    """
+    return next((what for file, what in _UNDER_WAY.items() if (git_directory / file).exists()), "")
 
 
 def _run_once(

@@ -10,19 +10,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rouser.errors import HookError
+from rouser.git_program import operation_under_way
 from rouser.git_snapshots.policy import SnapshotPolicy
 from rouser.git_snapshots.running import git
 
 GITLINK: Final = "160000"
 _DRAFT: Final = re.compile(r"\.rouser-draft-[0-9a-f]{16}")
-_UNDER_WAY: Final = {
-    "MERGE_HEAD": "a merge",
-    "rebase-merge": "a rebase",
-    "rebase-apply": "a rebase",
-    "CHERRY_PICK_HEAD": "a cherry-pick",
-    "REVERT_HEAD": "a revert",
-    "BISECT_LOG": "a bisection",
-}
 
 
 class Entry(NamedTuple):
@@ -129,7 +122,7 @@ def files_of(root: Path) -> Iterator[str]:
 def under_way(root: Path) -> str:
     """Return what was begun in a checkout and not finished, like ``a merge``; empty when nothing was."""
     private = root / os.fsdecode(git(root, "rev-parse", "--git-dir").rstrip(b"\n"))
-    return next((what for file, what in _UNDER_WAY.items() if (private / file).exists()), "")
+    return operation_under_way(private)
 
 
 def index_of(root: Path) -> Path:

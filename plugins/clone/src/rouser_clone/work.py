@@ -7,18 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from rouser import operation_under_way
 from rouser_clone.cloning import REMOTE
 from rouser_clone.git import count, git
 from rouser_clone.source import Source, is_repository
 
-_UNDER_WAY: Final = {
-    "MERGE_HEAD": "a merge",
-    "rebase-merge": "a rebase",
-    "rebase-apply": "a rebase",
-    "CHERRY_PICK_HEAD": "a cherry-pick",
-    "REVERT_HEAD": "a revert",
-    "BISECT_LOG": "a bisection",
-}
 _SUBMODULE_MODE: Final = "160000"
 _STASH: Final = "--glob=refs/stas[h]"  # a pattern, or git would look below it
 
@@ -35,7 +28,8 @@ def describe(path: Path, source: Source) -> str:
         parts.append(f"{_count(commits, 'commit')} neither pushed nor in {source.common}")
     if commits := _in_submodules(path):
         parts.append(f"{_count(commits, 'commit')} not pushed in submodules")
-    parts += {f"{what} not finished": 0 for file, what in _UNDER_WAY.items() if (path / ".git" / file).exists()}
+    if begun := operation_under_way(path / ".git"):
+        parts.append(f"{begun} not finished")
     return " · ".join(parts) or "clean"
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from rouser import GitFailedError, HookError, Session
+from rouser import GitFailedError, HookError, Session, operation_under_way
 from rouser_worktree.checkout import add, holds_something, naming_a_full_disk, remove_entry, run_hook
 from rouser_worktree.commands import git
 from rouser_worktree.links import find_private, is_repository, points_nowhere, read_link, write_link
@@ -17,7 +17,7 @@ from rouser_worktree.records import Record, read_record, write_record
 from rouser_worktree.remains import clear, cleared
 from rouser_worktree.repository import Repository, find_repository
 from rouser_worktree.snapshots import snapshots_in
-from rouser_worktree.state import branch_of, conflicts, head_branch, under_way
+from rouser_worktree.state import branch_of, conflicts, head_branch
 from rouser_worktree.submodules import refill_submodules
 from rouser_worktree.trees import remove_tree
 
@@ -150,7 +150,7 @@ def _fill(repository: Repository, private: Path, path: Path, branch: str) -> Non
     for name in unmerged:
         _write_conflict(repository, path, name)
     refill_submodules(private, path, repository.held)
-    if not unmerged and not under_way(private):
+    if not unmerged and not operation_under_way(private):
         run_hook(repository, path, branch)
 
 

@@ -9,22 +9,8 @@ from typing import Final
 from rouser_worktree.commands import ask, git
 from rouser_worktree.repository import HEADS
 
-_UNDER_WAY: Final = {
-    "MERGE_HEAD": "a merge",
-    "rebase-merge": "a rebase",
-    "rebase-apply": "a rebase",
-    "CHERRY_PICK_HEAD": "a cherry-pick",
-    "REVERT_HEAD": "a revert",
-    "BISECT_LOG": "a bisection",
-}
-
 _EXACTLY: Final = ("--ita-invisible-in-index", "--ignore-submodules=none", "--no-renames", "--name-only", "-z")
 _GOES_BACK: Final = ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START")
-
-
-def under_way(private: Path) -> str:
-    """Return what was begun and not finished in the worktree of a private directory, like ``a merge``."""
-    return next((name for file, name in _UNDER_WAY.items() if (private / file).exists()), "")
 
 
 def head_branch(private: Path) -> str | None:

@@ -6,8 +6,9 @@ from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
+from rouser import operation_under_way
 from rouser_worktree.library import SupervisedGit
-from rouser_worktree.state import conflicts, head_branch, staged_files, under_way
+from rouser_worktree.state import conflicts, head_branch, staged_files
 from rouser_worktree.submodules import modules_in, unpushed_commits
 from rouser_worktree.work import count_of, own_commits
 
@@ -30,7 +31,7 @@ def find_stranded(private: Path, path: Path) -> Stranded | None:
     """
     branch = head_branch(private)
     where = f"on {branch}" if branch else "on no branch"
-    if begun := under_way(private) or ("a merge" if conflicts(private) else ""):
+    if begun := operation_under_way(private) or ("a merge" if conflicts(private) else ""):
         return Stranded(f"{begun} {where} was not finished", f"bring it back as it was ({_by_hand(private, path)})")
     if branch is None and (commit := _commit_of_no_branch(private)):
         way = f"keep it (git --git-dir={quote(str(private))} branch NAME {commit})"

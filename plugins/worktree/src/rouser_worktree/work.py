@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rouser import HookError
+from rouser import HookError, operation_under_way
 from rouser_worktree.library import SupervisedGit
 from rouser_worktree.links import Link
 from rouser_worktree.repository import HEADS
-from rouser_worktree.state import under_way
 from rouser_worktree.submodules import unpushed_in_submodules
 
 _CHANGE: Final = frozenset("12u?")
@@ -67,7 +66,7 @@ def look(path: Path, link: Link, start: str | None, *, submodules: bool = False)
         branch=branch,
         changed=changed,
         unpushed=own_commits(git, branch, start),
-        under_way=under_way(link.private),
+        under_way=operation_under_way(link.private),
         in_submodules=unpushed_in_submodules(path, link.private) if submodules else 0,
     )
 
