@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support.waiting import wait_for
 
-from rouser import run_program
+from rouser import run_program, start_program
 from rouser.running import Finished
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "GREETING": "hello"}
@@ -145,7 +145,7 @@ def test_a_program_that_may_not_be_run_is_an_error(directory: str | None, tmp_pa
 def test_a_program_is_run_whatever_its_caller_was_started_with(start: str) -> None:
     script = f"""\
 import os, signal
-from rouser import run_program
+from rouser import run_program, start_program
 {start}
 found = run_program(["sh", "-c", "cat; echo out; echo err >&2"], seconds=30, environment=os.environ)
 os.write(2, repr(tuple(found)).encode())
@@ -167,7 +167,7 @@ def test_nothing_is_run_of_which_it_would_not_be_known_how_it_ended(directory: s
 def test_a_program_that_others_waited_for_is_not_said_to_have_succeeded() -> None:
     script = """\
 import os
-from rouser import run_program
+from rouser import run_program, start_program
 try:
     run_program(["sh", "-c", "exec >/dev/null 2>&1; exit 3"], seconds=30, environment=os.environ, meanwhile=os.wait)
 except OSError as error:
@@ -196,7 +196,7 @@ main()
 def test_a_descriptor_above_the_limit_is_kept_from_a_program_as_others_are() -> None:
     script = """\
 import os, resource
-from rouser import run_program
+from rouser import run_program, start_program
 os.dup2(os.open(os.devnull, os.O_RDONLY), 300, inheritable=True)
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
 found = run_program(["sh", "-c", "ls /proc/self/fd; exit 3"], seconds=30, environment=os.environ)
@@ -204,3 +204,79 @@ print(found.status, b"300" in found.output)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
     assert (done.stdout, done.stderr) == ("3 False\n", "")
+
+
+def test_a_program_that_was_started_waits_until_it_is_told_something(directory: str | None) -> None:
+    program = start_program(["cat"], environment=ENVIRONMENT, reads=True, directory=directory)
+    assert program.finish(b"now", seconds=30) == (0, b"now", b"")
+
+
+def test_a_program_that_is_told_nothing_reads_nothing(directory: str | None) -> None:
+    program = start_program(["cat"], environment=ENVIRONMENT, reads=True, directory=directory)
+    assert program.finish(seconds=30) == (0, b"", b"")
+
+
+def test_a_program_that_does_not_listen_is_waited_for_all_the_same(directory: str | None) -> None:
+    program = start_program(
+        ["sh", "-c", "exec <&-; echo done"], environment=ENVIRONMENT, reads=True, directory=directory
+    )
+    assert program.finish(bytes(1_000_000), seconds=30) == (0, b"done\n", b"")
+
+
+def test_a_program_that_is_not_wanted_any_more_is_killed(directory: str | None, tmp_path: Path) -> None:
+    script = f"echo $$ >{tmp_path}/pid; exec sleep 1000"
+    program = start_program(["sh", "-c", script], environment=ENVIRONMENT, directory=directory)
+    pid = int(wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip(), "it has begun"))
+    program.end()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_program_that_others_have_waited_for_is_not_taken_for_another() -> None:
+    script = """\
+import os
+from rouser import start_program
+program = start_program(["true"], environment=os.environ)
+os.wait()
+killed = []
+os.kill = lambda *what: killed.append(what)
+program.end()
+print(killed)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_program_that_waits_ends_with_who_would_tell_it(tmp_path: Path) -> None:
+    script = f"""\
+import os
+from rouser import start_program
+start_program(["sh", "-c", "cat; echo over >{tmp_path}/over"], environment=os.environ, reads=True)
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", script], timeout=60, check=True)
+    wait_for((tmp_path / "over").exists, "it has read all")
+
+
+def test_a_directory_leaves_no_trace_in_the_environment() -> None:
+    given = ENVIRONMENT | {"PWD": "/given"}
+    told = run_program(["env"], seconds=30, environment=ENVIRONMENT, directory="/").output.decode()
+    assert {line.partition("=")[0] for line in told.splitlines()} - {"_"} == {"PATH", "GREETING"}
+    assert b"PWD=" in run_program(["env"], seconds=30, environment=given, directory="/").output
+
+
+@pytest.mark.parametrize("name", ["it's", "-x", "a b", "$HOME", "new\nline"])
+def test_any_directory_can_be_run_in(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CDPATH", "/")
+    for place in (str(tmp_path / name), name):
+        assert run("pwd", directory=place).output.decode() == f"{tmp_path / name}\n"
+
+
+def test_a_directory_that_is_none_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FileNotFoundError):
+        run("true", directory=str(tmp_path / "missing"))
+    with pytest.raises(NotADirectoryError):
+        run("true", directory=str(tmp_path / "file"))

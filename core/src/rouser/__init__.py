@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     )
     from rouser.paths import data_directory, state_directory
     from rouser.prompt_files import PromptFile, write_private
-    from rouser.running import run_program
+    from rouser.running import RunningProgram, run_program, start_program
     from rouser.session_processes import end_process_of, is_process_of
     from rouser.settings_table import SettingsTable
     from rouser.together import Together
@@ -73,7 +73,7 @@ _MODULES = {
     "rouser.together": ("Together",),
     "rouser.daemons": ("RUNTIME_VARIABLE", "carried_tokens", "find_daemons"),
     "rouser.child": ("ChildProcess",),
-    "rouser.running": ("run_program",),
+    "rouser.running": ("RunningProgram", "run_program", "start_program"),
     "rouser.client_program": ("ClientProgram",),
     "rouser.prompt_files": ("PromptFile", "write_private"),
     "rouser.session_processes": ("end_process_of", "is_process_of"),
@@ -163,6 +163,7 @@ __all__ = [
     "PromptState",
     "RestoreOutcome",
     "RouserError",
+    "RunningProgram",
     "RuntimeIntent",
     "RuntimeSpec",
     "Session",
@@ -193,6 +194,7 @@ __all__ = [
     "run_git",
     "run_program",
     "snapshot_policy",
+    "start_program",
     "state_directory",
     "time_left",
     "write_private",
