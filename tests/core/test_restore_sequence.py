@@ -1,9 +1,10 @@
 """What a restore does to a session that is dead, step by step."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.fakes import PlainRuntime
+from support.fakes import FakeRuntime, PlainRuntime
 from support.stage import LONG_AGO, Stage, raiser, receipt
 
 from rouser import (
@@ -11,6 +12,7 @@ from rouser import (
     AgentNotStartedError,
     AmbiguousSessionError,
     Conversation,
+    ConversationHeldError,
     Evidence,
     HookError,
     HookTimeoutError,
@@ -19,6 +21,7 @@ from rouser import (
     Session,
     SessionNotFoundError,
     SessionStatus,
+    hookimpl,
 )
 
 
@@ -214,3 +217,47 @@ def test_a_second_restore_of_the_restored_session_works_like_the_first(stage: St
     assert second.session._replace(runtime_handle=None, updated_at=LONG_AGO, prompt=None) == first.session._replace(
         runtime_handle=None, updated_at=LONG_AGO, prompt=None
     )
+
+
+class WarmedUp(FakeRuntime):
+    """A runtime that wants to know in advance."""
+
+    @hookimpl
+    def runtime_creating(self, session: Session) -> None:
+        self.journal.begin("runtime_creating", session.pending)
+
+
+@pytest.fixture
+def warmed_up(tmp_path: Path) -> Iterator[Stage]:
+    stage = Stage(tmp_path, runtime=WarmedUp)
+    yield stage
+    stage.close()
+
+
+def test_a_runtime_is_told_of_a_creation_before_anything_is_recorded(warmed_up: Stage) -> None:
+    session = warmed_up.add()
+    seen: list[list[str]] = []
+    warmed_up.journal.before["runtime_creating"] = lambda: seen.append(warmed_up.events(session))
+    warmed_up.restore(session.id)
+    assert seen == [[]]
+    told = [
+        hook for hook, _ in warmed_up.journal.calls if hook in {"runtime_creating", "runtime_destroy", "runtime_create"}
+    ]
+    assert told == ["runtime_creating", "runtime_destroy", "runtime_create"]
+    assert warmed_up.journal.of("runtime_creating") == [None]
+
+
+def test_a_runtime_that_cannot_begin_in_advance_creates_all_the_same(warmed_up: Stage) -> None:
+    warmed_up.journal.before["runtime_creating"] = raiser(HookError("not now"))
+    outcome = warmed_up.restore(warmed_up.add().id)
+    assert outcome.runtime_handle == "handle-1"
+    assert outcome.warnings == ()
+
+
+def test_a_runtime_is_told_of_no_creation_that_does_not_come(warmed_up: Stage) -> None:
+    session = warmed_up.add()
+    warmed_up.plan(session.id)
+    warmed_up.agent.holder = lambda: "process 1"
+    with pytest.raises(ConversationHeldError):
+        warmed_up.restore(session.id)
+    assert warmed_up.journal.of("runtime_creating") == []

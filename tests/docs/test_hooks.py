@@ -105,8 +105,14 @@ def test_the_example_is_a_complete_plugin_that_answers_its_hook(hook, session, t
     CALLS[kind](host, hook, session, tmp_path, capsys, monkeypatch)
 
 
+def announced(host, hook, session):
+    if hook == "runtime_creating":
+        host.call("example", hook, session=session)
+
+
 def call_runtime(host, hook, session, tmp_path, capsys, monkeypatch):
     runtime = Runtime(host, "example")
+    announced(host, hook, session)
     handle = runtime.create(session, "login", tmp_path, ["cat"], {"PATH": "/usr/bin:/bin"})
     try:
         with pytest.raises(PluginCallError, match="there already"):

@@ -35,7 +35,9 @@ def watch(event, arguments):
     if event == "subprocess.Popen":
         seen["processes"].append(os.path.basename(arguments[1][0]))
     elif event == "os.posix_spawn":
-        seen["processes"].append(os.path.basename(arguments[0]))
+        argv = arguments[1]
+        becomes = argv[4] if argv[:2] == ["/bin/sh", "-c"] else argv[0]  # a shell that only goes to a directory
+        seen["processes"].append(os.path.basename(becomes))
     elif event in ("os.system", "os.fork", "os.forkpty"):
         seen["processes"].append(event)
 
@@ -119,7 +121,7 @@ def test_a_restore_is_two_transactions_and_two_tmux_clients(cost, world, session
     # One client finds the server gone, one creates the runtime; that the agent is up stands in /proc.
     spent = cost("restore", "one")
     assert (spent.processes, spent.commits) == (["tmux"] * 2, 2)
-    unwanted = {"git", "libtmux", "rich", "hashlib", "shutil", "tempfile", "asyncio", "dataclasses"}
+    unwanted = {"git", "libtmux", "rich", "hashlib", "shutil", "subprocess", "tempfile", "asyncio", "dataclasses"}
     assert not unwanted & set(spent.packages)
     assert [name for name in spent.packages if name.startswith("rouser_")] == [
         "rouser_command",

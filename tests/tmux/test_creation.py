@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -50,6 +51,23 @@ def test_handle_is_printable_and_reads_back(world):
     handle = world.create()
     assert handle.isprintable()
     assert str(Handle.parse(handle)) == handle
+
+
+def test_a_server_that_was_started_with_a_relative_path_is_found_from_everywhere(world, make_session):
+    subprocess.run(
+        ["tmux", "-f", os.devnull, "-S", world.socket.name, "new-session", "-d", "-s", "other", "cat"],
+        cwd=world.directory,
+        check=True,
+        timeout=30,
+    )
+    world.end_later(world.server_pid())
+    handle = world.create()
+    assert Handle.parse(handle).socket == str(world.socket)
+    assert world.runtime.runtime_is_alive(handle) is True
+    assert [found.handle for found in world.runtime.runtime_discover()] == [handle]
+    pid = int(world.tmux("display-message", "-p", "-t", "=other:", "#{pane_pid}")[0])
+    adopted = world.runtime.runtime_adopt(make_session(), pid)
+    assert world.runtime.runtime_is_alive(adopted) is True
 
 
 def test_socket_path_may_hold_anything_printable(world, make_session):

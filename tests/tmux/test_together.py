@@ -16,9 +16,9 @@ def clients(monkeypatch):
     seen = []
     run = Server._client
 
-    def record(self, arguments, stdin, timeout, **how):
+    def record(self, arguments, **how):
         seen.append(list(arguments))
-        return run(self, arguments, stdin, timeout, **how)
+        return run(self, arguments, **how)
 
     monkeypatch.setattr(Server, "_client", record)
     return seen

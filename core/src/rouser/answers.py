@@ -290,6 +290,7 @@ def _fields(kind: Any) -> list[tuple[str, _Check]]:
 _argv: Final = _several(_argument, "str")
 
 CHECKS: Final[Mapping[str, _Check]] = {
+    "runtime_creating": _nothing,
     "runtime_create": _kept,
     "runtime_is_alive": _flag,
     "runtime_send_message": _nothing,

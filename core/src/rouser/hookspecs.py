@@ -104,6 +104,20 @@ class RuntimeSpec(Protocol):
 
     @_optional
     @_routed
+    def runtime_creating(self, session: Session) -> None:
+        """Begin what takes time before a runtime can be created: connect, or start a server.
+
+        Called when it is settled that ``runtime_create`` comes next, before the host writes down that it will. It may
+        not come all the same, as when that cannot be written. So nothing may be made that would outlive this
+        process, and nothing be waited for.
+
+        :param session: the session that the runtime is for.
+        :raises HookError: it could not be begun; ``runtime_create`` is called all the same.
+        """
+        return
+
+    @_optional
+    @_routed
     def runtime_get_output(self, handle: str, lines: int) -> str:
         """Return the last ``lines`` lines (1 to 100,000) of the agent's terminal as plain text.
 

@@ -3,11 +3,10 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rouser.config import Config
 from rouser.deadline import pause
-from rouser.delivery import Watch, await_start, end_runtime, last_output, verify
 from rouser.errors import (
     ConversationHeldError,
     LivenessUnknownError,
@@ -16,7 +15,7 @@ from rouser.errors import (
     SessionNotRestorableError,
 )
 from rouser.host import Host
-from rouser.launch import ADOPT, RESTORE, Delivery, LaunchPlan, deliver, note_conversation, record_start, start
+from rouser.launch_plan import LaunchPlan
 from rouser.liveness import Liveness, probe
 from rouser.models import (
     ActivityState,
@@ -34,7 +33,7 @@ from rouser.restore_workspace import (
     look_at_workspace,
     recreate_workspace,
 )
-from rouser.restoring import Restore, nothing
+from rouser.restoring import Restore, nothing, outcome_of
 from rouser.store import Store
 
 # An agent whose terminal was taken away needs a moment to notice and to end.
@@ -119,13 +118,13 @@ def plan_restore(
     if liveness.stray and run.recorded.pending is not None:
         run.evidence["prompt"] = "as the interrupted command left it"
         intent = run.recorded.pending
-        return _outcome(run, run.recorded, intent.command, resumed=intent.resumed, sent=False, adopted=True)
+        return outcome_of(run, run.recorded, intent.command, resumed=intent.resumed, sent=False, adopted=True)
     if look_at_workspace(run):
         describe_workspace(run)
     else:
         foresee_workspace(run._replace(with_snapshot=with_snapshot))
     plan = _plan(run, run.recorded, wait=False)
-    return _outcome(run, plan.session, plan.full_command, resumed=plan.resumed, sent=bool(plan.prompt))
+    return outcome_of(run, plan.session, plan.full_command, resumed=plan.resumed, sent=bool(plan.prompt))
 
 
 def _prepare(host: Host, store: Store, session_id: str, config: Config, *, force: bool) -> Restore:
@@ -268,58 +267,23 @@ def _told(run: Restore) -> Iterator[None]:
 
 def _relaunch(run: Restore, session: Session) -> RestoreOutcome:
     plan = _plan(run, session, wait=True)
-    output = _clean_up(run, session)
-    detail = {"last_output": output} if output else {}
-    started = start(run.store, run.runtime, run.agent, plan, session, RESTORE, detail)
-    _tell_status(run, started)
-    delivery = _see_it_up(run, plan, started)
-    return _done(run, delivery.session, plan.full_command, resumed=plan.resumed, sent=delivery.sent)
+    run.runtime.creating(session)
+    from rouser.relaunch import relaunch  # while the plugin begins with what takes its time
 
-
-def _see_it_up(run: Restore, plan: LaunchPlan, session: Session) -> Delivery:
-    """Wait until the agent is up, give it its prompt, and look at it once more."""
-    watch = Watch(run.runtime, run.agent, session)
-    await_start(watch, run.config.prompt_timeout)
-    delivery = deliver(run.store, watch, plan, run.config.prompt_timeout)
-    if delivery.warning:
-        run.warnings.append(delivery.warning)
-    session = note_conversation(run.store, run.agent, delivery.session, run.config.minimum_evidence)
-    verify(watch)
-    return Delivery(session, delivery.sent, delivery.warning)
-
-
-def _clean_up(run: Restore, session: Session) -> str:
-    """Destroy the stale runtime, best effort, and return what it printed last."""
-    if session.runtime_handle is None:
-        return ""
-    try:
-        return end_runtime(run.runtime, session.runtime_handle)
-    except PluginError as error:
-        run.warnings.append(f"the stale runtime could not be removed: {error}")
-    return last_output(run.runtime, session.runtime_handle)
+    return relaunch(run, session, plan)
 
 
 def _adopt(run: Restore, handle: str) -> RestoreOutcome:
     """Take over the runtime that an interrupted command created but could not record."""
+    from rouser.relaunch import take_over
+
     intent = run.recorded.pending
     if intent is None:
         raise AssertionError("a stray runtime is looked for only behind an intent")
     run.evidence["workspace"] = "as the interrupted command left it"
     carried = intent.prompt_in_command
     prompt = run.agent.initial_prompt(run.recorded) if carried else _unsent_prompt(run, resumed=intent.resumed)
-    adopted = record_start(run.store, run.recorded, handle, ADOPT, prompt)
-    _tell_status(run, adopted)
-    plan = LaunchPlan(
-        session=adopted,
-        command=intent.command,
-        resumed=intent.resumed,
-        prompt=prompt,
-        prompt_arguments=() if carried else None,
-        environment={},
-        evidence=run.evidence,
-    )
-    delivery = _see_it_up(run, plan, adopted)
-    return _done(run, delivery.session, intent.command, resumed=intent.resumed, sent=delivery.sent, adopted=True)
+    return take_over(run, handle, intent, prompt)
 
 
 def _unsent_prompt(run: Restore, *, resumed: bool) -> str:
@@ -328,29 +292,3 @@ def _unsent_prompt(run: Restore, *, resumed: bool) -> str:
     if not prompt.strip() or _has_prompt(run, run.recorded, prompt, resumed=resumed):
         return ""
     return prompt
-
-
-def _tell_status(run: Restore, session: Session) -> None:
-    if session.status is not run.recorded.status:
-        run.host.notify("session_status_changed", session=session, old=run.recorded.status, new=session.status)
-
-
-def _done(run: Restore, session: Session, command: tuple[str, ...], **facts: Any) -> RestoreOutcome:
-    outcome = _outcome(run, session, command, **facts)
-    run.host.notify("session_restored", session=session, outcome=outcome)
-    return outcome
-
-
-def _outcome(
-    run: Restore, session: Session, command: tuple[str, ...], *, resumed: bool, sent: bool, adopted: bool = False
-) -> RestoreOutcome:
-    return RestoreOutcome(
-        session=session,
-        launch_command=command,
-        runtime_handle=session.runtime_handle,
-        resumed=resumed,
-        prompt_sent=sent,
-        adopted=adopted,
-        evidence=dict(run.evidence),
-        warnings=tuple(run.warnings),
-    )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from rouser.agent_provider import Agent
 from rouser.config import Config
 from rouser.host import Host
-from rouser.models import Session
+from rouser.models import RestoreOutcome, Session
 from rouser.runtime_provider import Runtime
 from rouser.store import Store
 from rouser.workspace_provider import Directory, Workspace
@@ -39,3 +39,19 @@ class Restore(NamedTuple):
     warnings: list[str]
     changing: Callable[[], None] = nothing
     with_snapshot: bool = True
+
+
+def outcome_of(
+    run: Restore, session: Session, command: tuple[str, ...], *, resumed: bool, sent: bool, adopted: bool = False
+) -> RestoreOutcome:
+    """Return what a restore did, or would do, from what it has gathered."""
+    return RestoreOutcome(
+        session=session,
+        launch_command=command,
+        runtime_handle=session.runtime_handle,
+        resumed=resumed,
+        prompt_sent=sent,
+        adopted=adopted,
+        evidence=dict(run.evidence),
+        warnings=tuple(run.warnings),
+    )

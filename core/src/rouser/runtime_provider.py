@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rouser.errors import ConfigError
+from rouser.errors import ConfigError, PluginError
 from rouser.models import DiscoveredRuntime, Session
 from rouser.provider import Provider
 
@@ -15,6 +16,12 @@ class Runtime(Provider):
     """A runtime plugin."""
 
     kind = "runtime"
+
+    def creating(self, session: Session) -> None:
+        """Let the plugin begin what takes time before it can create a runtime; what fails, fails again then."""
+        if self._has("runtime_creating"):
+            with suppress(PluginError):
+                self._call("runtime_creating", session=session)
 
     def create(self, session: Session, name: str, cwd: Path, command: Sequence[str], env: Mapping[str, str]) -> str:
         """Start ``command`` in a new runtime and return its handle."""

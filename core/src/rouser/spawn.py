@@ -22,7 +22,8 @@ from rouser.config import Config
 from rouser.delivery import Watch, await_start, verify
 from rouser.errors import ConfigError, HookTimeoutError, PluginError, RouserError, StoreError
 from rouser.host import Host
-from rouser.launch import SPAWN, LaunchPlan, deliver, note_conversation, start
+from rouser.launch import SPAWN, deliver, note_conversation, start
+from rouser.launch_plan import LaunchPlan
 from rouser.models import PromptReceipt, PromptState, Session, SessionStatus, is_valid_name
 from rouser.providers import providers_of
 from rouser.store import Store, now
@@ -106,6 +107,7 @@ def spawn_session(host: Host, store: Store, request: SpawnRequest, config: Confi
         try:
             session = _make_workspace(store, workspace, session)
             plan = _plan(agent, session)
+            runtime.creating(session)
             session = start(store, runtime, agent, plan, session, SPAWN, {})
         except RouserError as error:
             with suppress(RouserError):  # a clean-up that fails must not hide why it was needed

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from rouser import HookError, Session
 from rouser_tmux import processes
-from rouser_tmux.client import NoServerError, Server
+from rouser_tmux.client import NoServerError, Server, socket_exists
 from rouser_tmux.handle import Handle
-from rouser_tmux.panes import ADOPTED, NAME, PID, RUNTIME, SESSION, Pane, list_panes, socket_exists
+from rouser_tmux.panes import ADOPTED, NAME, PID, RUNTIME, SESSION, Pane, list_panes
 from rouser_tmux.processes import Process
 
 

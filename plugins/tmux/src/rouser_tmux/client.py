@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from rouser import HookError, time_left
+from rouser import HookError, RunningProgram, time_left
 
 _LONGEST: Final = 10.0
 _SHARE: Final = 0.95  # of the time that is left; the rest is for ending the client and saying so
@@ -36,6 +36,7 @@ _EXITING: Final = ("server exited", "lost server")
 _STARTING: Final = "new-session"
 _NO_SOCKET: Final = b"error creating "  # returns 0 nevertheless
 _ROOT: Final = "/"  # keeps no directory of anybody's busy
+_READ_SCRIPT: Final = ("source-file", "-")
 
 
 class TmuxError(HookError):
@@ -70,6 +71,25 @@ class Server(NamedTuple):
     def __str__(self) -> str:
         return f"tmux server {self.flags[1]}" if self.flags else "default tmux server"
 
+    @property
+    def place(self) -> str:
+        """Where its socket is, or would be."""
+        option, name = self.flags or ("-L", "default")
+        directory = os.environ.get("TMUX_TMPDIR") or "/tmp"  # noqa: S108 - tmux's choice
+        return name if option == "-S" else f"{directory}/tmux-{os.getuid()}/{name}"
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether it is known that there is no server, without starting a client for that."""
+        return self.place in _absent or not socket_exists(self.place)
+
+    def socket(self, told: str) -> str:
+        """Return the path of the server's socket, which it may have been started with relative to some directory.
+
+        :param told: what the server says itself.
+        """
+        return told if told.startswith("/") else self.place
+
     def run(
         self,
         *commands: Sequence[str],
@@ -89,72 +109,85 @@ class Server(NamedTuple):
         :raises TmuxError: any other failure, a server that does not answer in time included.
         """
         starts = self not in _running and any(command[0] == _STARTING for command in commands)
-        status, output, errors = self._client(
-            _chain(commands),
-            b"" if stdin is None else stdin,
-            timeout,
-            directory=_ROOT if starts else None,
-            meanwhile=meanwhile,
-        )
+        client = self._client(_chain(commands), reads=stdin is not None, directory=_ROOT if starts else None)
+        status, output, errors = self._answer(client, stdin or b"", timeout, meanwhile)
         if status or errors.startswith(_NO_SOCKET):
             raise self._failure(errors.decode(errors="replace"), output)
-        _running.add(self)
+        self._answered()
         return output
 
+    def begin(self) -> RunningProgram:
+        """Start a client that waits for what :meth:`script` is to run, and the server if there is none.
+
+        It ends with this process, and with it a server that it has started and in which nothing was made, unless the
+        user's configuration has servers stay that are empty.
+
+        :raises TmuxError: tmux cannot be run.
+        """
+        directory = None if self in _running else _ROOT
+        return self._client(["start-server", ";", *_READ_SCRIPT], reads=True, directory=directory)
+
     def script(
-        self, lines: Sequence[Sequence[Sequence[str]]], timeout: float | None = None, *, start: bool = False
+        self,
+        lines: Sequence[Sequence[Sequence[str]]],
+        timeout: float | None = None,
+        *,
+        client: RunningProgram | None = None,
     ) -> tuple[str, str]:
         """Run lines of commands in one client; return what it printed, and errors.
 
         If a command fails, tmux leaves out those after it in the same line, and goes on with the next line.
 
         :param lines: each a chain of commands, each an argv of a tmux command.
-        :param start: whether to start the server if there is none.
+        :param timeout: seconds; never more than the hook call has left, or 10.
+        :param client: one that :meth:`begin` has started and that waits. None: another, which starts no server.
         :raises NoServerError: there is no server.
         :raises ServerExitingError: the server exited meanwhile; some lines may have been run.
         :raises TmuxError: the server does not answer in time.
         """
         text = "".join(script_of(line) + "\n" for line in lines)
-        status, output, errors = self._client(
-            [*(["start-server", ";"] if start else []), "source-file", "-"],
-            text.encode(errors="surrogateescape"),
-            timeout,
-            directory=_ROOT if start else None,
-        )
+        client = self._client(_READ_SCRIPT, reads=True) if client is None else client
+        status, output, errors = self._answer(client, text.encode(errors="surrogateescape"), timeout)
         said = errors.decode(errors="replace")
         if status or errors:
             failure = self._failure(said)
             if isinstance(failure, NoServerError | ServerExitingError):
                 raise failure
+        else:
+            self._answered()
         return output, said
 
-    def _client(
-        self,
-        arguments: Sequence[str],
-        stdin: bytes,
-        timeout: float | None,
-        *,
-        directory: str | None,
-        meanwhile: Callable[[], object] | None = None,
-    ) -> tuple[int, str, bytes]:
-        """Run a client to its end; return its status and what it printed.
+    def _client(self, arguments: Sequence[str], *, reads: bool, directory: str | None = None) -> RunningProgram:
+        """Start a client.
 
+        :param reads: whether it reads something.
         :param directory: where a server that it starts stays for as long as it lives. None: it starts none.
         """
-        from rouser import run_program
+        from rouser import start_program
 
-        seconds = min(time_left() * _SHARE, _LONGEST if timeout is None else timeout)
         try:
-            status, output, errors = run_program(
+            return start_program(
                 ["tmux", "-u", *self.flags, *arguments],
-                seconds=seconds,
                 environment=clean_environment(os.environ),
-                stdin=stdin,
+                reads=reads,
                 directory=directory,
-                meanwhile=meanwhile,
             )
         except FileNotFoundError:
             raise TmuxError("tmux is not installed, or not on PATH: install tmux 3.2 or newer") from None
+        except OSError as error:
+            raise TmuxError(f"tmux could not be run: {error}") from error
+
+    def _answer(
+        self,
+        client: RunningProgram,
+        stdin: bytes,
+        timeout: float | None,
+        meanwhile: Callable[[], object] | None = None,
+    ) -> tuple[int, str, bytes]:
+        """See a client to its end; return its status and what it printed."""
+        seconds = min(time_left() * _SHARE, _LONGEST if timeout is None else timeout)
+        try:
+            status, output, errors = client.finish(stdin, seconds=seconds, meanwhile=meanwhile)
         except TimeoutError:
             raise TmuxError(
                 f"the {self} did not answer within {seconds:.1f} s; it may be stopped or overloaded, try again"
@@ -174,9 +207,14 @@ class Server(NamedTuple):
                     raise
                 time.sleep(_RETRY_SECONDS)
 
+    def _answered(self) -> None:
+        _running.add(self)
+        _absent.discard(self.place)
+
     def _failure(self, stderr: str, printed: str = "") -> Exception:
         reason = " ".join(stderr.split())
         if re.match(_GONE, reason):
+            _absent.add(self.place)
             return NoServerError(f"there is no {self}: {reason}", reason)
         if reason.startswith(_EXITING):
             return ServerExitingError(f"the {self} exited while it was being asked ({reason}); try again", reason)
@@ -184,6 +222,18 @@ class Server(NamedTuple):
 
 
 _running: Final[set[Server]] = set()  # those that have answered this process
+_absent: Final[set[str]] = set()  # where this process has found none
+
+
+def socket_exists(path: str) -> bool:
+    """Return False if there is nothing at ``path``, and with it no server to be asked."""
+    try:
+        os.stat(path)  # noqa: PTH116 - Path.exists() takes "permission denied" for an answer
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:

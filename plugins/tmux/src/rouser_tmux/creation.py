@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from rouser import RUNTIME_VARIABLE, HookError, Session, is_valid_name, time_left
-from rouser_tmux import inherited, launch, processes
+from rouser_tmux import inherited, launch, prepared, processes
 from rouser_tmux.client import NoServerError, Server, ServerExitingError
 from rouser_tmux.destruction import destroy, kill
 from rouser_tmux.handle import Handle
@@ -34,7 +34,11 @@ def create(
     """
     if not is_valid_name(name):
         raise HookError(f"{name!r} cannot name a tmux session: use letters, digits, _ and -, at most 64")
-    launch.check(cwd, command, env)
+    try:
+        launch.check(cwd, command, env)
+    except HookError:
+        prepared.dismiss(server)
+        raise
     launch.sweep_at_times()
     give_up = time.monotonic() + min(time_left() / 2, _EXITING_SECONDS)
     while True:
@@ -75,7 +79,7 @@ def _new_session(server: Server, token: str, session: Session, *, name: str, cwd
             return _new_session(server, token, session, name=name, cwd=cwd, path=path)
         raise HookError(_taken(server, name)) from None
     server_process, agent = (Process.identify(pid) for pid in (created.server_pid, created.pid))
-    return Handle(token, session.id, name, server_process, agent, created.socket)
+    return Handle(token, session.id, name, server_process, agent, server.socket(created.socket))
 
 
 def _removed_remains(server: Server, session: Session, name: str) -> bool:

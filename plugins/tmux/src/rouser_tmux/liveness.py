@@ -7,7 +7,7 @@ from typing import Final
 
 from rouser import DiscoveredRuntime, HookError, time_left
 from rouser_tmux import processes
-from rouser_tmux.client import NoServerError, Server
+from rouser_tmux.client import NoServerError, Server, socket_exists
 from rouser_tmux.handle import Handle
 from rouser_tmux.panes import (
     agents_in_panes,
@@ -15,7 +15,6 @@ from rouser_tmux.panes import (
     is_in_its_terminal,
     marked_panes,
     remember_gone,
-    socket_exists,
 )
 
 # A hangup reaches an agent within milliseconds of its server's death; most need about 50 ms to end on it.

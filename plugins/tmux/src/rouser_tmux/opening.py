@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rouser import HookError, Together, time_left
-from rouser_tmux import inherited
+from rouser_tmux import inherited, prepared
 from rouser_tmux.client import NoServerError, Server, ServerExitingError, TmuxError, script_of
 from rouser_tmux.destruction import kill
 from rouser_tmux.handle import is_pid, is_token
@@ -111,9 +111,12 @@ def _openings(server: Server) -> Together[Wanted, tuple[str, bool]]:
 def open_together(server: Server, wanted: Sequence[Wanted]) -> list[tuple[str, bool] | BaseException]:
     """Return for each what ``new-session`` printed and whether its pane is marked, or what went wrong with it."""
     seconds = time_left() * (1 - CLEANUP_SHARE)
-    if len(wanted) == 1:
+    client = prepared.take(server)
+    if client is None and len(wanted) == 1:
         return [_open_one(server, wanted[0], seconds)]
-    printed, errors = server.script([_commands(one) for one in wanted], seconds, start=True)
+    printed, errors = server.script([_commands(one) for one in wanted], seconds, client=client or server.begin())
+    if not printed and not errors:  # what a client says whose server is told to exit while it waits
+        raise ServerExitingError(f"the {server} exited while it was being asked; try again")
     said: dict[str, list[str]] = {}
     for line in printed.split("\n"):
         said.setdefault(line.partition(" ")[0], []).append(line)

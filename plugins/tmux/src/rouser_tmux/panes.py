@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from rouser import HookError, Together
 from rouser_tmux import processes
-from rouser_tmux.client import NoServerError, Server, ServerExitingError, TmuxError
+from rouser_tmux.client import NoServerError, Server, ServerExitingError, TmuxError, socket_exists
 from rouser_tmux.handle import Handle
 from rouser_tmux.processes import Process
 
@@ -120,7 +120,7 @@ def list_panes(
     :raises HookError: the server does not answer, or answers nonsense.
     """
     lines = _list(server, ["-f", condition, "-F", _FORMAT], timeout, meanwhile)
-    return sorted(map(_parse, lines), key=lambda pane: not pane.is_home)
+    return sorted((_parse(server, line) for line in lines), key=lambda pane: not pane.is_home)
 
 
 def agents_in_panes(server: Server, timeout: float | None = None) -> dict[str, set[str]]:
@@ -263,7 +263,7 @@ def _looks(server: Server) -> Together[Handle, list[Pane]]:
 def _look(server: Server, handles: Sequence[Handle]) -> list[list[Pane]]:
     lines = [[["list-panes", "-s", "-t", f"={handle.name}:", "-F", _FORMAT]] for handle in handles]
     printed, _ = server.script(lines)
-    panes = [_parse(line) for line in printed.split("\n") if line]
+    panes = [_parse(server, line) for line in printed.split("\n") if line]
     return [[pane for pane in panes if handle.token in {pane.token, pane.home}] for handle in handles]
 
 
@@ -277,20 +277,9 @@ def find_one(handle: Handle) -> Pane:
     raise HookError(f"there is no tmux session {handle.name} of {handle.session_id[:8]} any more; restore it first")
 
 
-def socket_exists(path: str) -> bool:
-    """Return False if there is nothing at ``path``, and with it no server to be asked."""
+def _parse(server: Server, line: str) -> Pane:
     try:
-        os.stat(path)  # noqa: PTH116 - Path.exists() takes "permission denied" for an answer
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _parse(line: str) -> Pane:
-    try:
-        token, home, session, name, agent, adopted, pid, dead, off, history, *ids, server, socket = line.split(" ", 14)
+        token, home, session, name, agent, adopted, pid, dead, off, history, *ids, owner, socket = line.split(" ", 14)
         return Pane(
             token,
             home,
@@ -305,8 +294,8 @@ def _parse(line: str) -> Pane:
             ids[0],
             ids[1],
             ids[2],
-            int(server),
-            socket,
+            int(owner),
+            server.socket(socket),
         )
     except (ValueError, IndexError):
         raise _unexpected(line) from None

@@ -52,6 +52,13 @@ class TmuxRuntime(RuntimeSpec, PluginSpec):
         return list(diagnose(self._server))
 
     @hookimpl
+    def runtime_creating(self, session: Session) -> None:  # noqa: ARG002 - all are created alike
+        """Start the server if there is none, and the client that is to create the tmux session in it."""
+        from rouser_tmux.prepared import prepare
+
+        prepare(self._server)
+
+    @hookimpl
     def runtime_create(
         self, session: Session, name: str, cwd: Path, command: Sequence[str], env: Mapping[str, str]
     ) -> str:

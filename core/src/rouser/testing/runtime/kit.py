@@ -75,9 +75,12 @@ class RuntimeKit:
         session: Session | None = None,
         runtime: Runtime | None = None,
     ) -> str:
-        """Have the plugin create a runtime, and return its handle."""
-        handle = (runtime or self.runtime).create(
-            session or new_session(self.root),
+        """Have the plugin create a runtime, which is announced as the host does, and return its handle."""
+        runtime = runtime or self.runtime
+        session = session or new_session(self.root)
+        runtime.creating(session)
+        handle = runtime.create(
+            session,
             name,
             cwd or self.directory(),
             command,
