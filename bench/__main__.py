@@ -18,7 +18,7 @@ from bench.figures import Figures
 from bench.machine import describe, revision
 from bench.rounds import measure
 
-GROUPS = ("startup", "listing", "one", "many", "inside", "growth", "thousand")
+GROUPS = ("startup", "listing", "one", "killed", "many", "inside", "growth", "thousand")
 """The groups, in the order in which they are run: modules of this package with ``TITLE`` and ``works``."""
 
 _LONG = ("growth", "thousand")
