@@ -1,8 +1,8 @@
-"""One session, restored after its tmux server was killed."""
+"""One session, restored into a tmux server that others use."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from bench.process import IMPORT_CLICK, run
 from bench.rounds import Work
 from bench.world import World
 
-TITLE = "one restore: tmux, worktree, an agent that needs no prompt"
+TITLE = "one restore beside other sessions: tmux, worktree, an agent that needs no prompt"
 ROUNDS = 20
 LIMITS = (
     Limit("rouser restore", "tmuxp load", 0.4),
@@ -25,12 +25,10 @@ LIMITS = (
 
 
 def works(scratch: Path, stack: ExitStack) -> Mapping[str, Work]:
-    """Return what takes turns; another session keeps the server up, as others do on people's machines."""
-    world = World(scratch, stack, sessions=1)
-    place = world.places()[0]
-    world.rouser("restore", "--all")
-    name = world.tmux("list-sessions", "-F", "#S").strip()
+    """Return what takes turns; another session keeps the server up."""
+    world, name = made(scratch, stack)
     world.tmux("new-session", "-d", "-s", "other", "cat")
+    place = world.places()[0]
     end = partial(world.tmux, "kill-session", "-t", f"={name}")
     end()
 
@@ -42,13 +40,31 @@ def works(scratch: Path, stack: ExitStack) -> Mapping[str, Work]:
         end()
         world.tmux("kill-session", "-t", f"={place.name}")
 
-    measured = {
+    return measured(world, name, before=gone, after=done)
+
+
+def made(scratch: Path, stack: ExitStack) -> tuple[World, str]:
+    """Return a world with one session that runs, and the session's name."""
+    world = World(scratch, stack, sessions=1)
+    world.rouser("restore", "--all")
+    return world, world.tmux("list-sessions", "-F", "#S").strip()
+
+
+def measured(world: World, name: str, *, before: Callable[[], None], after: Callable[[], None]) -> Mapping[str, Work]:
+    """Return the ways to restore one session.
+
+    :param before: makes sure that it does not run.
+    :param after: makes sure that it runs, and ends it.
+    """
+    place = world.places()[0]
+    work = partial(Work, before=before, after=after)
+    found = {
         "import click": Work(run=lambda: run(IMPORT_CLICK, world.environment)),
-        "shell script": Work(before=gone, run=lambda: peers.shell_script(world, place), after=done),
-        "careful script": Work(before=gone, run=lambda: peers.shell_script(world, place, careful=True), after=done),
-        "rouser restore": Work(before=gone, run=lambda: world.rouser("restore", name), after=done),
+        "shell script": work(run=lambda: peers.shell_script(world, place)),
+        "careful script": work(run=lambda: peers.shell_script(world, place, careful=True)),
+        "rouser restore": work(run=lambda: world.rouser("restore", name)),
     }
     if tmuxp().exists():
         files = peers.tmuxp_files(world, [place])
-        measured["tmuxp load"] = Work(before=gone, run=lambda: peers.tmuxp_load(world, files), after=done)
-    return measured
+        found["tmuxp load"] = work(run=lambda: peers.tmuxp_load(world, files))
+    return found
