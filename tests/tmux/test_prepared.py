@@ -38,6 +38,17 @@ def test_the_client_that_waits_creates(world, make_session, begun):
     assert world.sessions() == ["proj-1"]
 
 
+def test_a_server_that_is_started_in_advance_keeps_nothing_of_its_callers_busy(world, make_session, monkeypatch):
+    monkeypatch.chdir(world.directory)
+    with (world.directory / "lock").open("w") as file:
+        os.set_inheritable(file.fileno(), True)
+        world.runtime.runtime_creating(make_session())
+    world.create()
+    server = Path(f"/proc/{world.server_pid()}")
+    assert (server / "cwd").readlink() == Path("/")
+    assert not [link for link in (server / "fd").iterdir() if "lock" in str(link.readlink())]
+
+
 def test_a_server_that_runs_has_no_client_waiting(world, make_session, begun):
     world.start_foreign("other")
     world.runtime.runtime_creating(make_session())
