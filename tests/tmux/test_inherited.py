@@ -8,6 +8,7 @@ import pytest
 from rouser_tmux import inherited, launch
 from rouser_tmux.client import Server
 from rouser_tmux.inherited import Inherited
+from rouser_tmux.opening import Opened, Wanted, open_together
 
 OF_EACH_START = {b"TMUX_PANE", b"ROUSER_TERMINAL"}
 FOREIGN = {
@@ -31,6 +32,10 @@ def start_server(world, **variables):
     command = ["tmux", "-f", os.devnull, "-S", world.socket, "new-session", "-d", "-s", "mine", "cat"]
     subprocess.run(command, env={**os.environ, **variables}, check=True, timeout=30)
     world.end_later(world.server_pid())
+
+
+def wanted(world, make_session, name, token):
+    return Wanted(token, make_session().id, name, world.directory, ["/bin/sh", "-c", "exec cat", token])
 
 
 def environments(world, *names):
@@ -57,6 +62,26 @@ def test_later_agents_need_no_program_to_be_rid_of_it(world, monkeypatch):
     world.create(name="first")
     monkeypatch.setattr(launch, "_tool", lambda name: f"/no/such/{name}")
     world.create(name="second")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_client_that_starts_the_server_teaches_it_too(world, server, make_session, count):
+    world.runtime.runtime_creating(make_session())
+    pair = [wanted(world, make_session, f"n{number}", f"{number:016x}") for number in range(count)]
+    opened = [Opened.parse(line) for line, is_marked in open_together(server, pair) if is_marked]
+    world.end_later(world.server_pid())
+    assert [one.token for one in opened] == [one.token for one in pair]
+    known = inherited.known(server)
+    assert known.place == f"{world.socket},{world.server_pid()}"
+    assert known.names >= {line.partition("=")[0] for line in world.tmux("show-environment", "-g")}
+
+
+def test_what_fails_together_with_others_teaches_no_less(world, server, make_session):
+    start_server(world, **FOREIGN)
+    pair = [wanted(world, make_session, name, f"{number:016x}") for number, name in enumerate(["mine", "other"])]
+    refused, _ = open_together(server, pair)
+    assert isinstance(refused, Exception)
+    assert inherited.known(server).names >= FOREIGN.keys()
 
 
 def test_another_server_in_its_place_is_noticed(world, server, monkeypatch):

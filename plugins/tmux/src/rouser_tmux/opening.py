@@ -114,13 +114,20 @@ def open_together(server: Server, wanted: Sequence[Wanted]) -> list[tuple[str, b
     client = prepared.take(server)
     if client is None and len(wanted) == 1:
         return [_open_one(server, wanted[0], seconds)]
-    printed, errors = server.script([_commands(one) for one in wanted], seconds, client=client or server.begin())
-    if not printed and not errors:  # what a client says whose server is told to exit while it waits
-        raise ServerExitingError(f"the {server} exited while it was being asked; try again")
-    said: dict[str, list[str]] = {}
+    lines: list[Sequence[Sequence[str]]] = [_commands(one) for one in wanted]
+    asks = inherited.known(server) is None
+    if asks:
+        lines.append([inherited.ASK])
+    printed, errors = server.script(lines, seconds, client=client or server.begin())
+    said: dict[str, list[str]] = {one.token: [] for one in wanted}
+    others: list[str] = []
     for line in printed.split("\n"):
-        said.setdefault(line.partition(" ")[0], []).append(line)
-    return [_outcome(server, one, said.get(one.token, []), errors) for one in wanted]
+        said.get(line.partition(" ")[0], others).append(line)
+    if not any(said.values()) and not errors:  # from a client whose server is told to exit while it waits
+        raise ServerExitingError(f"the {server} exited while it was being asked; try again")
+    if asks and (opened := next(filter(None, (Opened.parse(told[0]) for told in said.values() if told)), None)):
+        inherited.learn(server, opened.socket, str(opened.server_pid), "\n".join(others))
+    return [_outcome(server, one, said[one.token], errors) for one in wanted]
 
 
 def _open_one(server: Server, wanted: Wanted, seconds: float) -> tuple[str, bool]:
