@@ -105,6 +105,14 @@ IMPORT = "from rouser import hookimpl\n"
             IMPORT + "@hookimpl\ndef session_restoring(*, session): pass",
             "session_restoring has keyword-only parameters",
         ),
+        (
+            IMPORT + "@hookimpl\ndef session_restoring(*arguments): pass",
+            "session_restoring takes only * or **, which pluggy never fills; name the parameters it needs",
+        ),
+        (
+            IMPORT + "@hookimpl(wrapper=True)\ndef session_restoring(**arguments): return (yield)",
+            "session_restoring takes only * or **",
+        ),
     ],
 )
 def test_a_broken_plugin_is_kept_out_with_its_cause(site: Site, source: str, error: str) -> None:
@@ -166,6 +174,19 @@ def test_a_decorator_may_run_what_is_async(site: Site) -> None:
         async def session_restoring(session): pass
     """
     site.add("good", source)
+    assert states(Host.load()) == {"good": PluginState.LOADED}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def session_restoring(): pass",
+        "def session_restoring(session, **more): pass",
+        "@functools.wraps(lambda session: None)\ndef session_restoring(*given): pass",
+    ],
+)
+def test_parameters_may_be_left_out_or_be_another_functions(site: Site, source: str) -> None:
+    site.add("good", f"import functools\nfrom rouser import hookimpl\n@hookimpl\n{source}\n")
     assert states(Host.load()) == {"good": PluginState.LOADED}
 
 

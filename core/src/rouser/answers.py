@@ -33,6 +33,7 @@ _DEEPEST: Final = 100
 _LONGEST_IN_JSON: Final = 1024  # what is longer is infinite to those who read numbers as floating point
 _PLAIN_PATH: Final = type(Path())
 _SAID: Final = frozenset({"reason", "left_out", "first_words", "subject", "message", "remedy"})
+_TOLD: Final = frozenset({PromptState.QUEUED, PromptState.ACCEPTED, PromptState.DURABLE})
 _JSON: Final = "mapping of str to JSON values"
 
 
@@ -117,6 +118,14 @@ def _kept(value: Any) -> str:
     text = _plain(value)
     if "\0" in text or not _can_be_written(text):
         raise WrongAnswerError("text with NUL or lone surrogates", "text that can be kept")
+    return text
+
+
+def _id(value: Any) -> str:
+    """Take the id of a conversation, which is compared with others: an empty one is nobody's."""
+    text = _kept(value)
+    if not text:
+        raise WrongAnswerError("an empty text", "an id that is not empty")
     return text
 
 
@@ -247,6 +256,14 @@ def _member(kind: type[Enum]) -> _Check:
     return check
 
 
+def _seen(value: Any) -> PromptState:
+    """Take how far an agent says that a prompt got: it can only tell of what it has."""
+    state: PromptState = _member(PromptState)(value)
+    if state not in _TOLD:
+        raise WrongAnswerError(f"PromptState.{state.name}", "QUEUED, ACCEPTED, DURABLE or None")
+    return state
+
+
 def _record(kind: Any) -> _Check:
     def check(value: Any) -> Any:
         if not isinstance(value, kind):
@@ -282,6 +299,8 @@ def _fields(kind: Any) -> list[tuple[str, _Check]]:
     """Return what a record's fields must be, which their annotations say."""
     fields = {name: _BY_ANNOTATION[annotation] for name, annotation in kind.__annotations__.items()}
     fields |= dict.fromkeys(_SAID & {name for name, check in fields.items() if check is _kept}, _said)
+    if kind in {Conversation, DiscoveredConversation}:
+        fields["id"] = _id
     if kind is DiscoveredRuntime:  # a runtime whose handle cannot be kept has to be found to be ended
         fields["handle"] = _plain
     return list(fields.items())
@@ -316,7 +335,7 @@ CHECKS: Final[Mapping[str, _Check]] = {
     "agent_has_started": _or_none(_flag),
     "agent_explain_screen": _or_none(_said),
     "agent_holder": _or_none(_said),
-    "agent_prompt_state": _or_none(_member(PromptState)),
+    "agent_prompt_state": _or_none(_seen),
     "agent_is_ready": _or_none(_flag),
     "agent_message": _typed,
     "agent_holds_input": _or_none(_flag),

@@ -175,6 +175,7 @@ def _check(manager: pluggy.PluginManager, plugin: object, name: str, declared: t
             if implementation.plugin is not plugin:
                 continue
             _reject_keyword_only(implementation.function, caller.name)
+            _reject_nameless(implementation, caller.name)
             if implementation.wrapper or implementation.hookwrapper:
                 wrappers = True
             else:
@@ -212,6 +213,14 @@ def _reject_keyword_only(function: object, hook: str) -> None:
     code = getattr(inspect.unwrap(function), "__code__", None)  # type: ignore[arg-type]
     if code is not None and code.co_kwonlyargcount:
         raise InvalidPluginError(f"{hook} has keyword-only parameters, which pluggy never passes; remove the '*'")
+
+
+def _reject_nameless(implementation: pluggy.HookImpl, hook: str) -> None:
+    """Reject what seems to take whatever comes, and would be called with nothing."""
+    code = getattr(inspect.unwrap(implementation.function), "__code__", None)
+    takes_any = code is not None and code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+    if takes_any and not (implementation.argnames or implementation.kwargnames):
+        raise InvalidPluginError(f"{hook} takes only * or **, which pluggy never fills; name the parameters it needs")
 
 
 def _reject_unfinished(function: object, hook: str) -> None:

@@ -97,7 +97,7 @@ class PromptState(StrEnum):
 class Conversation(NamedTuple):
     """One conversation of an agent.
 
-    :ivar id: the agent's own id of the conversation.
+    :ivar id: the agent's own id of the conversation, not empty.
     :ivar evidence: how it was found to belong to the session.
     :ivar reason: one line for people: what was looked at, and what it said.
     """
@@ -286,7 +286,7 @@ class Snapshot(NamedTuple):
 class DiscoveredConversation(NamedTuple):
     """A conversation on this machine, whoever started it.
 
-    :ivar id: the agent's own id of the conversation.
+    :ivar id: the agent's own id of the conversation, not empty.
     :ivar directory: the absolute path of the directory it ran in; it may be gone.
     :ivar last_activity: when it was last written to, in UTC.
     :ivar branch: the branch that was checked out there last. None: the agent did not record it.
