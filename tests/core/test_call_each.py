@@ -43,6 +43,30 @@ def test_one_that_hangs_costs_its_own_deadline_only_and_the_rest_are_made():
     assert time.monotonic() - begun < 30
 
 
+def test_after_one_that_hangs_the_next_has_half_as_long_until_one_returns():
+    over = threading.Event()
+    try:
+        first, second, third = call_each_within(2, [lambda: over.wait(60), time_left, time_left])
+    finally:
+        over.set()
+    assert isinstance(first, DeadlineExceededError)
+    assert second <= 1 < third
+
+
+def test_where_all_hang_they_are_not_waited_for_one_by_one():
+    over = threading.Event()
+    try:
+        outcomes = call_each_within(0.8, [lambda: over.wait(60)] * 6)
+    finally:
+        over.set()
+    assert [outcome.seconds for outcome in outcomes] == [0.8, 0.4, 0.2, 0.1, 0.1, 0.1]
+
+
+def test_one_that_gives_up_by_itself_at_the_last_moment_counts_as_one_that_hangs():
+    _, second, third = call_each_within(1, [lambda: time.sleep(0.9), time_left, time_left])
+    assert second <= 0.5 < third
+
+
 def test_each_has_the_whole_time_though_all_together_take_longer():
     assert call_each_within(0.5, [lambda: time.sleep(0.05)] * 20) == [None] * 20
 

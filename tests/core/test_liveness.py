@@ -1,5 +1,6 @@
 """How many sessions are looked at: in one round trip, and never with unknown taken for dead."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -67,6 +68,28 @@ def test_an_interrupted_session_is_looked_for_by_itself(listing: Stage) -> None:
     found = {seen.recorded.id: seen for seen in views(listing)}
     assert found[interrupted.id].liveness.stray
     assert found[interrupted.id].liveness.handle == "unrecorded"
+
+
+def test_a_runtime_that_hangs_is_not_waited_for_by_each_session(hasty_stage: Stage) -> None:
+    for _ in range(4):
+        hasty_stage.add(status=SessionStatus.WORKING)
+    hasty_stage.journal.before["runtime_is_alive"] = hasty_stage.hang
+    assert [(seen.liveness.alive, seen.liveness.reason) for seen in views(hasty_stage)] == [
+        (None, f"runtime did not answer {late} (runtime_is_alive)") for late in ("within 0.5 s", *["again"] * 3)
+    ]
+
+
+def test_one_answer_that_fails_concerns_no_other_session(stage: Stage) -> None:
+    calls = itertools.count()
+
+    def fail_once() -> None:
+        if next(calls) == 1:
+            raise HookError("no answer")
+
+    for _ in range(3):
+        stage.add(status=SessionStatus.WORKING, alive=True)
+    stage.journal.before["runtime_is_alive"] = fail_once
+    assert [seen.liveness.alive for seen in views(stage)] == [True, None, True]
 
 
 def test_a_dead_session_is_shown_terminated_and_its_record_not_touched(stage: Stage) -> None:

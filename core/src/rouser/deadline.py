@@ -17,11 +17,20 @@ _UNBOUNDED: Final = 3600.0
 _MARGIN: Final = 0.05
 _LONGEST_WAIT: Final = 0.2
 _TURN_PAUSE: Final = 0.005
+_SHORTEST: Final = 0.1
+_MOST: Final = 0.8  # of its time: whoever takes that has most likely given up just before the caller would
 _deadline: contextvars.ContextVar[float | None] = contextvars.ContextVar("rouser_deadline", default=None)
 
 
 class DeadlineExceededError(Exception):
-    """The call did not return in time; it may still be running."""
+    """The call did not return in time; it may still be running.
+
+    :ivar seconds: how much time it had.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 def time_left() -> float:
@@ -224,17 +233,22 @@ def call_within(seconds: float, function: Callable[[], T], kind: Hashable = None
     call = _Call(function, seconds)
     idle.worker.make(call)
     if not call.ends_within(seconds):
-        raise DeadlineExceededError
+        raise DeadlineExceededError(seconds)
     _own.idle = idle
     return call.outcome()
 
 
 class _Each(Generic[T]):
-    """Calls that a worker makes one after another, until the first that hangs."""
+    """Calls that a worker makes one after another, until the first that hangs.
 
-    def __init__(self, functions: Sequence[Callable[[], T]], seconds: float) -> None:
+    :param seconds: how long one may take.
+    :param limit: how long they may take until one of them has returned.
+    """
+
+    def __init__(self, functions: Sequence[Callable[[], T]], seconds: float, limit: float) -> None:
         self._functions = functions
         self._seconds = seconds
+        self.limit = limit
         self._guard = threading.Lock()
         self._begun = time.monotonic()
         self._abandoned = False
@@ -242,7 +256,7 @@ class _Each(Generic[T]):
 
     def run(self) -> None:
         for function in self._functions:
-            set_deadline(self._seconds)
+            set_deadline(self.limit)
             outcome: T | BaseException
             try:
                 outcome = function()
@@ -252,18 +266,28 @@ class _Each(Generic[T]):
                 if self._abandoned:
                     return
                 self.outcomes.append(outcome)
-                self._begun = time.monotonic()
+                moment = time.monotonic()
+                hung = moment - self._begun > self.limit * _MOST
+                self.limit = self.next_limit() if hung else self._seconds
+                self._begun = moment
+
+    def next_limit(self) -> float:
+        """Return how long a call may take after one that hung."""
+        return max(self.limit / 2, min(self._seconds, _SHORTEST))
 
     def left(self) -> float:
         """Return how many seconds the present call has left; once none are, nothing more is taken of it."""
         with self._guard:
-            seconds = self._begun + self._seconds - time.monotonic()
+            seconds = self._begun + self.limit - time.monotonic()
             self._abandoned = seconds <= 0
             return seconds
 
 
 def call_each_within(seconds: float, functions: Sequence[Callable[[], T]]) -> list[T | BaseException]:
     """Call many functions, one after another, each with a deadline of its own, for the price of one thread.
+
+    After one that hangs, or takes most of its time, the next has half as long, until one returns sooner: where all
+    hang, as for a backend that is not there, they are not waited for one by one.
 
     :param seconds: how long to wait for each, more than 0.
     :param functions: what to call.
@@ -272,8 +296,9 @@ def call_each_within(seconds: float, functions: Sequence[Callable[[], T]]) -> li
     outcomes: list[T | BaseException] = []
     if _own.scheduler is not None:
         return [_tried(seconds, function) for function in functions]
+    limit = seconds
     while len(outcomes) < len(functions):
-        each: _Each[T] = _Each(functions[len(outcomes) :], seconds)
+        each: _Each[T] = _Each(functions[len(outcomes) :], seconds, limit)
         idle = _borrowed()
         call = _Call(each.run, seconds)
         idle.worker.make(call)
@@ -284,7 +309,8 @@ def call_each_within(seconds: float, functions: Sequence[Callable[[], T]]) -> li
         if finished:
             _own.idle = idle
         else:
-            outcomes.append(DeadlineExceededError())
+            outcomes.append(DeadlineExceededError(each.limit))
+            limit = each.next_limit()
     return outcomes
 
 

@@ -282,7 +282,9 @@ class Host:
         if isinstance(outcome, PluginCallError):
             return outcome
         if isinstance(outcome, DeadlineExceededError):
-            message = f"{plugin_name} did not answer within {self._limit(hook_name):g} s ({hook_name})"
+            limit = self._limit(hook_name)
+            late = f"within {limit:g} s" if outcome.seconds >= limit else "again"  # the same words for all of many
+            message = f"{plugin_name} did not answer {late} ({hook_name})"
             return HookTimeoutError(message, plugin_name, hook_name)
         if isinstance(outcome, RuntimeError):  # no thread can be started
             message = f"{plugin_name} could not be called ({hook_name}): {describe(outcome)}"

@@ -105,12 +105,22 @@ def _probe_group(host: Host, name: str, sessions: Sequence[Session]) -> dict[str
     runtime = Runtime(host, name)
     singly = [session for session in sessions if session.pending is not None or session.runtime_handle is None]
     together = [session for session in sessions if session.pending is None and session.runtime_handle is not None]
-    if not runtime.lists_alive or len(together) == 1:
-        singly, together = list(sessions), []
     found = {session.id: probe(runtime, session) for session in singly}
-    if together:
+    if runtime.lists_alive and len(together) > 1:
         found.update(_probe_together(runtime, together))
+    else:
+        found.update(_probe_each(runtime, together))
     return found
+
+
+def _probe_each(runtime: Runtime, sessions: Sequence[Session]) -> dict[str, Liveness]:
+    answers = runtime.are_alive([session.runtime_handle or "" for session in sessions])
+    return {
+        session.id: Liveness(alive=None, reason=str(answer), handle=session.runtime_handle)
+        if isinstance(answer, PluginError)
+        else _answer(session, answer)
+        for session, answer in zip(sessions, answers, strict=True)
+    }
 
 
 def _probe_together(runtime: Runtime, sessions: Sequence[Session]) -> dict[str, Liveness]:

@@ -35,6 +35,10 @@ class Runtime(Provider):
         alive: bool = self._call("runtime_is_alive", handle=handle)
         return alive
 
+    def are_alive(self, handles: Sequence[str]) -> list[bool | PluginError]:
+        """Return for each handle what :meth:`is_alive` would return or raise."""
+        return self._host.call_each(self.name, "runtime_is_alive", [{"handle": handle} for handle in handles])
+
     def list_alive(self, handles: Sequence[str]) -> dict[str, bool]:
         """Return for each handle whether its agent runs; those of which it is unknown are left out."""
         value: Mapping[str, Any] = self._call("runtime_list_alive", handles=tuple(handles))

@@ -308,7 +308,7 @@ class Tasks(Scheduler):
                     self._want(worker.queue.popleft())
         if call.seconds is not None and took >= call.seconds:
             self._busy.discard(worker)
-            self._settle(call, DeadlineExceededError())
+            self._settle(call, DeadlineExceededError(call.seconds))
 
     def _take_back(self, worker: _Worker) -> None:
         self._busy.discard(worker)
