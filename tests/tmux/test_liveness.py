@@ -10,7 +10,7 @@ import pytest
 
 from rouser import HookError
 from rouser.deadline import call_within
-from rouser_tmux import client
+from rouser_tmux import client, processes
 from rouser_tmux.handle import Handle
 from rouser_tmux.liveness import _judge
 from rouser_tmux.panes import find
@@ -259,9 +259,18 @@ def test_agents_of_a_server_are_discovered_with_their_handles(world, make_sessio
     ]
 
 
-def test_without_a_view_of_processes_tmux_is_believed(world, monkeypatch, eventually):
-    monkeypatch.setattr("rouser_tmux.processes._read_stat", lambda pid: None)
-    monkeypatch.setattr("rouser_tmux.processes.are_visible", lambda: False)
+@pytest.fixture
+def unseen(monkeypatch):
+    """Take away the view of processes, and what is remembered of it; of neither, anything is left afterwards."""
+    with monkeypatch.context() as patch:
+        patch.setattr("rouser_tmux.processes._read_stat", lambda pid: None)
+        processes.are_visible.cache_clear()
+        yield
+    processes.are_visible.cache_clear()
+
+
+@pytest.mark.usefixtures("unseen")
+def test_without_a_view_of_processes_tmux_is_believed(world):
     handle = world.create()
     world.end_later(world.server_pid())
     assert world.runtime.runtime_is_alive(handle) is True
