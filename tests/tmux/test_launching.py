@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rouser import HookError
-from rouser_tmux import launch
+from rouser_tmux import creation, launch
 
 TORTURE = [
     "",
@@ -241,10 +241,39 @@ def test_agent_that_cannot_be_executed_after_all_leaves_nothing_behind(world, ca
     script.chmod(0o755)
     command = {"interpreter": [str(script)], "too_long": [sys.executable, "x" * 128 * 1024]}[case]
     world.start_foreign("mine")
-    with pytest.raises(HookError, match=r"exec: .*: (not found|Argument list too long)"):
+    with pytest.raises(HookError, match=r"exec: .*: (not found|Argument list too long|cannot be executed)"):
         world.create(command)
     assert world.sessions() == ["mine"]
     assert not list(world.launch_files.iterdir())
+
+
+@pytest.mark.parametrize("shell", ["sh", "dash", "bash"])
+@pytest.mark.parametrize("seen", ["", "sh: 12: exec:\n"])
+@pytest.mark.parametrize(
+    ("first_line", "said"),
+    [("#!/no/such/interpreter", "exec: .*/broken: not found$"), ("#!/", "exec: .*/broken: cannot be executed$")],
+)
+def test_why_an_agent_cannot_be_executed_is_told_where_tmux_loses_it(world, monkeypatch, shell, seen, first_line, said):
+    if not Path("/bin", shell).exists():
+        pytest.skip(f"no /bin/{shell}")
+    monkeypatch.setattr(launch, "_SHELL", f"/bin/{shell}")
+    monkeypatch.setattr(creation, "last_lines", lambda pane, count: seen)
+    script = world.directory / "broken"
+    script.write_text(f"{first_line}\n")
+    script.chmod(0o755)
+    world.start_foreign("mine")
+    with pytest.raises(HookError, match=said):
+        world.create([str(script)])
+    assert world.sessions() == ["mine"]
+
+
+def test_a_shell_that_was_killed_is_told_from_one_that_failed(tmp_path):
+    path = launch.write("0" * 16, tmp_path, ["cat"], {})
+    assert launch.why_failed(path, "cat") == "its shell was killed"
+    path.write_text("failed 2\n")
+    assert launch.why_failed(path, "cat") == "its shell ended with status 2"
+    path.unlink()
+    assert launch.why_failed(path, "cat") == "its shell was killed"
 
 
 def _read(path):

@@ -59,7 +59,7 @@ def _attempt(
     try:
         handle = _new_session(server, token, session, name=name, cwd=cwd, path=path)
         try:
-            _wait_for_start(handle, path)
+            _wait_for_start(handle, path, command[0])
         except BaseException:
             with contextlib.suppress(HookError):
                 destroy(handle)
@@ -113,7 +113,7 @@ def _taken(server: Server, name: str) -> str:
     return f"the {server} has a session {name} already, {what}: {remedy}"
 
 
-def _wait_for_start(handle: Handle, path: Path) -> None:
+def _wait_for_start(handle: Handle, path: Path, program: str) -> None:
     """Return when the pane's process has become the agent.
 
     :raises HookError: it has not, and why.
@@ -129,11 +129,16 @@ def _wait_for_start(handle: Handle, path: Path) -> None:
         pause = min(pause * 2, _LONGEST_PAUSE)
     processes.wait_until_named(handle.agent, _EXIT_SECONDS)
     if launch.has_failed(path):
-        raise HookError(f"the agent was not started: {_last_words(handle, path)}")
+        words = _last_words(handle, path)
+        is_whole = words and not words.endswith(":")
+        raise HookError(f"the agent was not started: {words if is_whole else launch.why_failed(path, program)}")
 
 
 def _last_words(handle: Handle, path: Path) -> str:
-    """Return what the shell printed before it ended; tmux shows it once it has read all of it."""
+    """Return what the shell printed before it ended, or what tmux has seen of it.
+
+    It should show all of it once the pane is dead, but one time in some hundred on a busy machine, the end is lost.
+    """
     give_up = time.monotonic() + _EXIT_SECONDS
     panes = find(handle)
     while panes and not panes[0].dead and time.monotonic() < give_up:
@@ -141,4 +146,4 @@ def _last_words(handle: Handle, path: Path) -> str:
         panes = find(handle)
     if not panes:
         return "its tmux session vanished; do hooks in tmux.conf remove it?"
-    return " ".join(last_lines(panes[0], 3).replace(str(path), "sh").split()) or "its shell was killed"
+    return " ".join(last_lines(panes[0], 3).replace(str(path), "sh").split())

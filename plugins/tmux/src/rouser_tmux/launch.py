@@ -22,7 +22,9 @@ from rouser_tmux.processes import command_line
 
 _SHELL_SECONDS: Final = 0.2
 _SHELL: Final = "/bin/sh"
-_FAILED: Final = "failed\n"
+_FAILED: Final = "failed"
+_LONGEST_FAILURE: Final = len(f"{_FAILED} 255\n")
+_REASONS: Final = {"126": "cannot be executed", "127": "not found"}  # statuses that POSIX gives exec
 _SWEEP_EVERY: Final = 1.0  # second: one of many creations finds nothing that the one before has left
 _OF_THE_TERMINAL: Final = ("TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TMUX", "TMUX_PANE")
 # To set or unset one of these ends one or another shell.
@@ -86,12 +88,25 @@ def argv(path: Path) -> list[str]:
 def is_pending(path: Path, pid: int) -> bool:
     """Return whether the pane's process is still on its way to become the agent, or has failed at it."""
     # In this order: before it has read the file, its command line may still be that of the tmux server.
-    return _size(path) > len(_FAILED) or os.fsencode(path) in command_line(pid).split(b"\0")
+    return _size(path) > _LONGEST_FAILURE or os.fsencode(path) in command_line(pid).split(b"\0")
 
 
 def has_failed(path: Path) -> bool:
     """Return whether the pane's process, which is no longer on its way, has not become the agent."""
     return _size(path) > 0
+
+
+def why_failed(path: Path, program: str) -> str:
+    """Return why the pane's process has not become ``program``, where what the shell printed about it was lost."""
+    try:
+        with path.open("rb") as file:
+            said = file.read(_LONGEST_FAILURE).decode(errors="replace")
+    except OSError:
+        said = ""
+    word, _, status = said.strip().partition(" ")
+    if word != _FAILED or not status.isdecimal():
+        return "its shell was killed"
+    return f"exec: {program}: {_REASONS[status]}" if status in _REASONS else f"its shell ended with status {status}"
 
 
 def _size(path: Path) -> int:
@@ -209,7 +224,7 @@ def _script(cwd: Path, command: Sequence[str], env: Mapping[str, str], inherited
 : >"$0"
 set -- {" ".join(map(_quote, command))}
 command -v shopt >/dev/null && shopt -s execfail
-trap 'echo {_FAILED.strip()} >"$0"' EXIT
+trap 'echo {_FAILED} $? >"$0"' EXIT
 {environment}
 cd {_quote(str(cwd))} || exit
 unset OLDPWD
