@@ -52,6 +52,13 @@ def test_no_more_than_jobs_are_under_way_and_as_many_as_that(stage: Stage, jobs:
     assert running == 0
 
 
+def test_creations_overlap_however_quick_they_are(stage: Stage) -> None:
+    threads: list[int] = []
+    stage.journal.before["runtime_create"] = lambda: threads.append(threading.get_ident())
+    assert len(list(many(stage, [Target(text=stage.add().id) for _ in range(4)]).run())) == 4
+    assert len(set(threads)) > 1
+
+
 def test_a_slow_one_takes_one_place_and_holds_up_nobody_else(stage: Stage) -> None:
     guard, others_done = threading.Lock(), threading.Event()
     begun, ended = 0, 0
