@@ -48,6 +48,17 @@ def test_a_sub_agent_is_not_taken_for_the_conversation(home, make_session, clien
     assert found.id == own
 
 
+def test_a_record_that_is_dated_by_the_tick_before_the_session_counts(home, make_session):
+    session = make_session()
+    own = put_rollout(home, session.workspace_path, session.task, offset=1)
+    (path,) = (home / "sessions").rglob("*.jsonl")
+    tick = session.created_at.timestamp() - 0.004
+    os.utime(path, (tick, tick))
+    found = conversations.find(session, home)
+    assert found is not None
+    assert found.id == own
+
+
 def test_the_snapshot_of_the_shell_tells_after_a_crash(home, make_session):
     session = make_session()
     thread = put_rollout(home, session.workspace_path, "something else")

@@ -19,6 +19,7 @@ from rouser_codex import processes, prompts, rollouts, snapshots
 
 # How much of a record is read to tell people its number of turns: some tens of milliseconds.
 _COUNTED_BYTES: Final = 32 << 20
+_TICK: Final = 0.1  # seconds; the kernel dates files by its last tick, not by the clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ def _candidates(session: Session, home: Path) -> list[_Candidate]:
         return []
     here = os.path.realpath(session.workspace_path)
     since = session.created_at
-    recent = [path for path in rollouts.paths(home) if _written(path) >= since.timestamp()]
+    recent = [path for path in rollouts.paths(home) if _written(path) >= since.timestamp() - _TICK]
     if not recent:
         return []
     owners = snapshots.owners(home)
