@@ -108,7 +108,7 @@ def _probe_group(host: Host, name: str, sessions: Sequence[Session]) -> dict[str
     found = {session.id: probe(runtime, session) for session in singly}
     if runtime.lists_alive and len(together) > 1:
         found.update(_probe_together(runtime, together))
-    else:
+    elif together:
         found.update(_probe_each(runtime, together))
     return found
 
